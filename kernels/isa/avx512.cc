@@ -1,0 +1,12 @@
+#include "kernels/isa/make_kernel_table.h"
+
+namespace udnn::kernels {
+
+extern constinit const KernelTable kAvx512Kernels{
+    .isa = "avx512",
+    .needs = cpu::kAvx512 | cpu::kFma,
+    .f32 = carrier_kernels<float, xsimd::avx512bw, 6, 4>(),
+    .f64 = carrier_kernels<double, xsimd::avx512bw, 6, 4>(),
+};
+
+}  // namespace udnn::kernels

@@ -1,0 +1,20 @@
+#include "kernels/kernel_table.h"
+
+namespace udnn::kernels {
+
+#ifdef __x86_64__
+extern const KernelTable kAvx512Kernels;
+extern const KernelTable kAvx2Kernels;
+#endif
+extern const KernelTable kGenericKernels;
+
+std::span<const KernelTable* const> all_kernel_tables() noexcept {
+  static constexpr const KernelTable* kTables[] = {
+#ifdef __x86_64__
+      &kAvx512Kernels, &kAvx2Kernels,
+#endif
+      &kGenericKernels};
+  return kTables;
+}
+
+}  // namespace udnn::kernels

@@ -1,0 +1,58 @@
+// kernels/kernel_table.h: all that the floors above know about kernels.
+//
+// A kernel can    read the operands it is given and write its outputs; be called from any thread at any time.
+// A kernel cannot allocate, throw, lock, start threads, ask the operating system, read a global, include a container.
+//
+// To add one: its meaning in reference.h, its body in <name>.h, its arguments and member below, a line in
+// isa/make_kernel_table.h, a test. To add an instruction set: isa/<name>.cc, a line in CMakeLists.txt, a line in
+// kernel_table.cc, its Archs in tools/check_isa_symbols.sh.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "kernels/gemm_kernel.h"
+#include "kernels/elementwise_kernels.h"
+#include "kernels/quantize_kernels.h"
+
+namespace udnn::kernels {
+
+namespace cpu {
+
+/// Instruction sets beyond the baseline. A table needs a sum of them, so they are bits.
+enum Feature : unsigned {
+  kAvx2 = 1U << 0U,
+  kFma = 1U << 1U,
+  kAvx512 = 1U << 2U,  ///< F, BW, CD, DQ and VL, which came together with Skylake-X and Zen 4
+};
+
+}  // namespace cpu
+
+/// The kernels that compute in one carrier, float or double.
+template <class T>
+struct CarrierKernels {
+  GemmKernel<T> gemm;
+  ElementwiseKernels<T> elementwise;
+  QuantizeKernels<T> quantize;
+};
+
+/// Every kernel of one instruction set. Data, not code: it can be read where its kernels cannot run.
+struct KernelTable {
+  const char* isa;  ///< as UDNN_ISA spells it
+  unsigned needs;   ///< sum of cpu::Feature
+  CarrierKernels<float> f32;
+  CarrierKernels<double> f64;
+
+  template <class T>
+  const CarrierKernels<T>& carrier() const noexcept {
+    if constexpr (std::is_same_v<T, float>) return f32;
+    else return f64;
+  }
+};
+
+/// All tables of this build, fastest first. The last one needs nothing.
+std::span<const KernelTable* const> all_kernel_tables() noexcept;
+
+}  // namespace udnn::kernels

@@ -1,0 +1,1 @@
+udnn_room(data)

@@ -1,0 +1,60 @@
+#include "src/machine/isa.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace udnn::machine {
+
+using kernels::KernelTable;
+namespace cpu = kernels::cpu;
+
+namespace {
+
+// __builtin_cpu_supports also asks whether the operating system saves the wide registers.
+unsigned detect_cpu_features() noexcept {
+  unsigned features = 0;
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) features |= cpu::kAvx2;
+  if (__builtin_cpu_supports("fma")) features |= cpu::kFma;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    features |= cpu::kAvx512;
+#endif
+  return features;
+}
+
+bool can_run(const KernelTable& table) noexcept {
+  static const unsigned features = detect_cpu_features();
+  return (table.needs & ~features) == 0;
+}
+
+}  // namespace
+
+std::vector<const KernelTable*> usable_kernel_tables() {
+  std::vector<const KernelTable*> usable;
+  for (const KernelTable* table : kernels::all_kernel_tables())
+    if (can_run(*table)) usable.push_back(table);
+  return usable;
+}
+
+Result<const KernelTable*> chosen_kernel_table() {
+  const char* const wanted = std::getenv("UDNN_ISA");
+  if (wanted == nullptr || *wanted == '\0') return usable_kernel_tables().front();
+
+  std::string_view separator;
+  std::string names;
+  for (const KernelTable* table : kernels::all_kernel_tables()) {
+    if (std::string_view(table->isa) == wanted) {
+      if (can_run(*table)) return table;
+      return Status(StatusCode::kUnsupported, fmt::format("UDNN_ISA: this CPU cannot run '{}'", wanted));
+    }
+    names.append(separator).append(table->isa);
+    separator = ", ";
+  }
+  return Status(StatusCode::kInvalidArgument,
+                fmt::format("UDNN_ISA: unknown level '{}', expected one of {}", wanted, names));
+}
+
+}  // namespace udnn::machine
