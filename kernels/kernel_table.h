@@ -13,9 +13,11 @@
 #include <span>
 #include <type_traits>
 
-#include "kernels/gemm_kernel.h"
+#include "kernels/depthwise_kernels.h"
 #include "kernels/elementwise_kernels.h"
+#include "kernels/gemm_kernel.h"
 #include "kernels/quantize_kernels.h"
+#include "kernels/update_kernels.h"
 
 namespace udnn::kernels {
 
@@ -34,8 +36,10 @@ enum Feature : unsigned {
 template <class T>
 struct CarrierKernels {
   GemmKernel<T> gemm;
+  DepthwiseKernels<T> depthwise;
   ElementwiseKernels<T> elementwise;
   QuantizeKernels<T> quantize;
+  UpdateKernels<T> update;
 };
 
 /// Every kernel of one instruction set. Data, not code: it can be read where its kernels cannot run.
@@ -47,8 +51,10 @@ struct KernelTable {
 
   template <class T>
   const CarrierKernels<T>& carrier() const noexcept {
-    if constexpr (std::is_same_v<T, float>) return f32;
-    else return f64;
+    if constexpr (std::is_same_v<T, float>)
+      return f32;
+    else
+      return f64;
   }
 };
 

@@ -3,6 +3,7 @@
 //   exit code 0   it did what was asked
 //   exit code 1   it could not: one line on stderr says where, what was found, what was expected
 //   exit code 2   the command line itself is wrong: one line, and where to read on
+//   128 + n       signal n (SIGINT: 130) asked it to stop; what could be saved has been
 //
 // add_<verb> registers a subcommand with its options; when it is the one chosen, its callback sets `action`, which main() then runs.
 // Only main() prints errors and knows exit codes.

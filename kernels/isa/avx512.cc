@@ -5,8 +5,8 @@ namespace udnn::kernels {
 extern constinit const KernelTable kAvx512Kernels{
     .isa = "avx512",
     .needs = cpu::kAvx512 | cpu::kFma,
-    .f32 = carrier_kernels<float, xsimd::avx512bw, 6, 4>(),
-    .f64 = carrier_kernels<double, xsimd::avx512bw, 6, 4>(),
+    .f32 = carrier_kernels<float, xsimd::avx512bw, 14, 12, 8, 6>(),
+    .f64 = carrier_kernels<double, xsimd::avx512bw, 14, 12, 8, 6>(),
 };
 
 }  // namespace udnn::kernels

@@ -2,16 +2,110 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
+#include "kernels/activations.h"
+#include "kernels/columns.h"
+#include "kernels/depthwise.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "kernels/kernel_table.h"
+#include "kernels/philox.h"
+#include "kernels/quantize.h"
+#include "kernels/quantize_scaled.h"
+#include "kernels/quantize_sums.h"
 #include "kernels/simd.h"
+#include "kernels/update.h"
 
 namespace udnn::kernels {
 
-/// All kernels of one carrier. kMr, kVectors: the largest gemm tile, in rows and vectors.
-template <class T, class Arch, std::size_t kMr, std::size_t kVectors>
+template <class T, class Arch, std::size_t kVectors, std::size_t... kRow>
+constexpr void set_gemm_tiles(GemmKernel<T>& kernel, std::index_sequence<kRow...>) noexcept {
+  kernel.rows[kVectors - 1] = sizeof...(kRow);
+  ((kernel.run[kVectors - 1][kRow] = &Gemm<T, Arch, kRow + 1, kVectors>::run), ...);
+}
+
+/// Tiles of 1, 2, ... vectors, each with up to that many kRows, and of every smaller number of rows.
+template <class T, class Arch, std::size_t... kRows>
+constexpr GemmKernel<T> gemm_kernel() noexcept {
+  GemmKernel<T> kernel{.lanes = xsimd::batch<T, Arch>::size, .vectors = sizeof...(kRows), .rows = {}, .run = {}};
+  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (set_gemm_tiles<T, Arch, kIndex + 1>(kernel, std::make_index_sequence<kRows>{}), ...);
+  }
+  (std::make_index_sequence<sizeof...(kRows)>{});
+  return kernel;
+}
+
+template <class T, class Arch>
+constexpr ElementwiseKernels<T> elementwise_kernels() noexcept {
+  using Each = Elementwise<T, Arch>;
+  using Column = Columns<T, Arch>;
+  using F = Activations<T, Arch>;
+  return {.relu = F::template kernel<typename F::Relu>(),
+          .leaky = F::template kernel<typename F::Leaky>(),
+          .elu = F::template kernel<typename F::Elu>(),
+          .gelu = F::template kernel<typename F::Gelu>(),
+          .silu = F::template kernel<typename F::Silu>(),
+          .sigmoid = F::template kernel<typename F::Sigmoid>(),
+          .tanh = F::template kernel<typename F::Tanh>(),
+          .softplus = F::template kernel<typename F::Softplus>(),
+          .hard_sigmoid = F::template kernel<typename F::HardSigmoid>(),
+          .hard_tanh = F::template kernel<typename F::HardTanh>(),
+          .sign = F::template kernel<typename F::Sign>(),
+          .add = &Each::add,
+          .scale = &Each::scale,
+          .add_scaled = &Each::add_scaled,
+          .sum = &Each::sum,
+          .sum_squares = &Each::sum_squares,
+          .dot = &Each::dot,
+          .all_finite = &Each::all_finite,
+          .column_sums = &Column::sums,
+          .column_squares = &Column::squares,
+          .column_products = &Column::products,
+          .normalize = &Column::normalize,
+          .normalize_backward = &Column::normalize_backward,
+          .max_window = &Each::max_window};
+}
+
+template <class T, class Arch>
+constexpr UpdateKernels<T> update_kernels() noexcept {
+  using Kernel = Update<T, Arch>;
+  return {.sgd = &Kernel::sgd,
+          .momentum = &Kernel::momentum,
+          .nesterov = &Kernel::nesterov,
+          .by_root = &Kernel::by_root,
+          .adam = &Kernel::adam};
+}
+
+template <class T, class Arch>
+constexpr QuantizeKernels<T> quantize_kernels() noexcept {
+  QuantizeKernels<T> kernels{};
+  [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    ((kernels.fixed[kIndex] = &RoundFixed<T, Arch, Mode{kIndex}, false>::run), ...);
+    ((kernels.fixed_wrapped[kIndex] = &RoundFixed<T, Arch, Mode{kIndex}, true>::run), ...);
+    ((kernels.narrow_float[kIndex] = &RoundNarrowFloat<T, Arch, Mode{kIndex}>::run), ...);
+    ((kernels.wide_float[kIndex] = &RoundWideFloat<T, Arch, Mode{kIndex}>::run), ...);
+    ((kernels.integer[kIndex] = &RoundInteger<T, Arch, Mode{kIndex}>::run), ...);
+  }
+  (std::make_integer_sequence<int, kRoundingModes>{});
+  kernels.binary = &RoundToFew<T, Arch>::binary;
+  kernels.ternary = &RoundToFew<T, Arch>::ternary;
+  kernels.sums = &QuantizeSums<T, Arch>::sums;
+  kernels.range = &QuantizeSums<T, Arch>::range;
+  kernels.philox = &Philox<Arch>::run;
+  return kernels;
+}
+
+/// All kernels of one carrier. kRows: the highest gemm tiles of 1, 2, ... vectors.
+template <class T, class Arch, std::size_t... kRows>
 constexpr CarrierKernels<T> carrier_kernels() noexcept {
-  return {};
+  return {
+      .gemm = gemm_kernel<T, Arch, kRows...>(),
+      .depthwise = {.forward = &Depthwise<T, Arch>::forward, .backward_weights = &Depthwise<T, Arch>::backward_weights},
+      .elementwise = elementwise_kernels<T, Arch>(),
+      .quantize = quantize_kernels<T, Arch>(),
+      .update = update_kernels<T, Arch>(),
+  };
 }
 
 }  // namespace udnn::kernels

@@ -16,10 +16,9 @@ class FunctionRef<R(Args...)> {
   FunctionRef() = default;
 
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
-  FunctionRef(F&& callable) noexcept
-      : callable_(const_cast<void*>(static_cast<const void*>(&callable))),
-        call_([](void* erased, Args... args) -> R {
+  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>) FunctionRef(F&& callable)
+  noexcept
+      : callable_(const_cast<void*>(static_cast<const void*>(&callable))), call_([](void* erased, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(erased))(std::forward<Args>(args)...);
         }) {}
 

@@ -1,1 +1,1 @@
-udnn_room(network)
+udnn_room(network description.cc draft.cc parse_network.cc)

@@ -1,1 +1,1 @@
-udnn_room(report)
+udnn_room(report chart.cc human.cc progress.cc table.cc)

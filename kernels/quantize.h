@@ -1,0 +1,208 @@
+// kernels/quantize.h: rounding to fixed point and to floats, one body for each of the three grids.
+//
+// All of them cut a magnitude into whole steps and a rest, and let the mode decide whether the rest is worth a step more:
+//
+//   rne  nearest_integer of the hardware     rna  rest >= 1/2           rtz  never
+//   rup  rest > 0 and x > 0                  rdn  rest > 0 and x < 0    odd  rest > 0 and the whole part is even
+//   sr   rest + word 2^-32 >= 1
+//
+// Scaling by a power of two is exact, except that tiny values may underflow where a step is larger than 1; the three modes that ask "rest > 0" ask x
+// itself then, and the others cannot tell the difference (a rest below 2^-32 never carries).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/quantize_kernels.h"
+#include "kernels/simd/rounding.h"
+
+namespace udnn::kernels {
+
+/// As udnn::Rounding, in the same order.
+enum class Mode : std::uint8_t { kNearestEven, kNearestAway, kTowardZero, kUp, kDown, kToOdd, kStochastic };
+
+/// Calls body(x, i) -> q on whole vectors from element i, and on the rest once more.
+template <class T, class Arch, class Body>
+inline void on_each_vector(const Piece<T>& piece, const Body& body) noexcept {
+  using Vector = xsimd::batch<T, Arch>;
+  std::size_t i = 0;
+  for (; i + Vector::size <= piece.count; i += Vector::size)
+    body(Vector::load_unaligned(piece.x + i), i).store_unaligned(piece.q + i);
+  if (i == piece.count) return;
+  const Part<T, Arch> part(piece.count - i);
+  part.store(piece.q + i, body(part.load(piece.x + i), i));
+}
+
+template <class T, class Arch, Mode kMode>
+struct Steps {
+  using Vector = xsimd::batch<T, Arch>;
+  using Bits = xsimd::batch<WordOf<T>, Arch>;
+
+  /// round(steps), steps >= 0: a magnitude in units of the grid, below 2^53 or whole; x is the value it comes from.
+  static Vector round(Vector steps, [[maybe_unused]] Vector x, [[maybe_unused]] const Piece<T>& piece,
+                      [[maybe_unused]] std::size_t i, [[maybe_unused]] Bits random_mask) noexcept {
+    if constexpr (kMode == Mode::kNearestEven) return nearest_integer(steps);
+    const Vector whole = whole_part(steps);
+    if constexpr (kMode == Mode::kTowardZero) return whole;
+    const Vector zero(T{0});
+    const auto has_rest = (steps != whole) | ((steps == zero) & (x != zero));
+    auto goes_on = has_rest;
+    if constexpr (kMode == Mode::kNearestAway) goes_on = steps - whole >= Vector(T{0.5});
+    if constexpr (kMode == Mode::kStochastic)
+      goes_on = carries(steps - whole, load_words<T, Arch>(piece.words + i) & random_mask);
+    if constexpr (kMode == Mode::kUp) goes_on = has_rest & (x > zero);
+    if constexpr (kMode == Mode::kDown) goes_on = has_rest & (x < zero);
+    if constexpr (kMode == Mode::kToOdd) {
+      const Vector half = whole * Vector(T{0.5});
+      goes_on = has_rest & (whole_part(half) == half);
+    }
+    return whole + xsimd::select(goes_on, Vector(T{1}), zero);
+  }
+};
+
+/// Codes times a power of two. Clamping first is the same as clamping last, because the ends are codes.
+template <class T, class Arch, Mode kMode, bool kWraps>
+struct RoundFixed {
+  using Vector = xsimd::batch<T, Arch>;
+  using Bits = xsimd::batch<WordOf<T>, Arch>;
+
+  static void run(const FixedGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const Vector unit(grid.unit), inverse(grid.inverse), lowest(grid.lowest), highest(grid.highest), zero(T{0});
+    const Bits random_mask(WordOf<T>{grid.random_mask});
+    const Vector sign_bit(T{-0.0});
+    on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
+      const Vector given = xsimd::select(x == x, x, zero);
+      Vector steps = given * inverse;
+      if constexpr (!kWraps) steps = xsimd::min(xsimd::max(steps, lowest), highest);
+      if constexpr (!kWraps && kMode == Mode::kNearestEven) return (nearest_integer(steps) + zero) * unit;
+
+      const Vector sign = given & sign_bit;
+      Vector magnitude = xsimd::abs(steps);
+      if constexpr (kWraps) magnitude = low_bits(magnitude, Vector(grid.modulus));
+      Vector code = Steps<T, Arch, kMode>::round(magnitude, given, piece, i, random_mask) ^ sign;
+      if constexpr (kWraps) {
+        const Vector modulus(grid.modulus);  // |code| <= modulus, so one turn is enough
+        code = code + xsimd::select(code > highest, -modulus, xsimd::select(code < lowest, modulus, zero));
+      } else {
+        code = xsimd::min(xsimd::max(code, lowest), highest);  // values beyond the ends, and signs that the format lacks
+      }
+      return (code + zero) * unit;  // + 0: no code is -0
+    });
+  }
+
+ private:
+  /// magnitude modulo 2^N, exactly: its multiples of 2^N have no other bits than those of the magnitude.
+  static Vector low_bits(Vector magnitude, Vector modulus) noexcept {
+    const Vector turns = whole_part(magnitude * (Vector(T{1}) / modulus));
+    const Vector low = magnitude - turns * modulus;
+    return xsimd::select(magnitude <= Vector(std::numeric_limits<T>::max()), low, Vector(T{0}));
+  }
+};
+
+/// What becomes of magnitudes above the largest, with the sign put back and NaN treated.
+template <class T, class Arch, Mode kMode>
+struct FloatEnds {
+  using Vector = xsimd::batch<T, Arch>;
+
+  explicit FloatEnds(const FloatGrid<T>& grid) noexcept
+      : largest(grid.largest), over_positive(grid.over[0]), over_negative(grid.over[1]), nan(grid.nan), flush_below(grid.flush_below) {}
+
+  Vector finish(Vector magnitude, Vector x) const noexcept {
+    Vector over = over_positive;
+    if constexpr (kMode == Mode::kUp || kMode == Mode::kDown) over = xsimd::select(x < Vector(T{0}), over_negative, over);
+    const Vector kept = xsimd::select(magnitude < flush_below, Vector(T{0}), magnitude);
+    const Vector ended = xsimd::select(magnitude > largest, over, kept);
+    return xsimd::select((x == x) & (ended == ended), ended | (x & Vector(T{-0.0})), nan);
+  }
+
+  Vector largest, over_positive, over_negative, nan, flush_below;
+};
+
+/// Floats with a smaller exponent range than T: the step of a magnitude in [2^e, 2^(e+1)) is 2^(e-M), that of 2^emin below.
+template <class T, class Arch, Mode kMode>
+struct RoundNarrowFloat {
+  using Vector = xsimd::batch<T, Arch>;
+  using Bits = xsimd::batch<WordOf<T>, Arch>;
+  static constexpr int kMantissa = std::numeric_limits<T>::digits - 1;
+  static constexpr WordOf<T> kBias = std::numeric_limits<T>::max_exponent - 1;
+
+  static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const FloatEnds<T, Arch, kMode> ends(grid);
+    const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal);
+    const Vector exponent_mask(std::numeric_limits<T>::infinity());
+    const WordOf<T> mantissa = static_cast<WordOf<T>>(grid.mantissa_bits) << kMantissa;
+    const Bits to_step(mantissa);                                     // bits(2^e) - this = bits(2^(e-M))
+    const Bits to_inverse((2 * kBias << kMantissa) + mantissa);       // this - bits(2^e) = bits(2^(M-e))
+    const Bits random_mask(WordOf<T>{grid.random_mask});
+    on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
+      const Vector absolute = xsimd::abs(x);
+      const Vector magnitude = xsimd::select(absolute < beyond, absolute, beyond);
+      const Bits power = as_bits(xsimd::max(magnitude & exponent_mask, smallest_normal));
+      const Vector steps = magnitude * as_value<T>(to_inverse - power);
+      const Vector rounded = Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask);
+      return ends.finish(rounded * as_value<T>(power - to_step), x);
+    });
+  }
+};
+
+/// Floats with the exponents of T, whose bits are then those of T but for the dropped ones: a carry out of them is the rounding, whatever it reaches.
+template <class T, class Arch, Mode kMode>
+struct RoundWideFloat {
+  using Vector = xsimd::batch<T, Arch>;
+  using Word = WordOf<T>;
+  using Bits = xsimd::batch<Word, Arch>;
+  static constexpr int kMantissa = std::numeric_limits<T>::digits - 1;
+
+  static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    if (grid.mantissa_bits == 0)
+      run_on<false>(grid, piece);
+    else
+      run_on<true>(grid, piece);
+  }
+
+ private:
+  /// Whether the whole part of a magnitude is odd, as 0 or 1. Without stored bits it is the hidden one.
+  template <bool kHasMantissa>
+  static Bits odd(Vector magnitude, Vector smallest_normal, int dropped) noexcept {
+    const Bits one(Word{1});
+    if constexpr (kHasMantissa)
+      return (as_bits(magnitude) >> dropped) & one;
+    else
+      return as_bits(xsimd::select(magnitude >= smallest_normal, as_value<T>(one), Vector(T{0})));
+  }
+
+  template <bool kHasMantissa>
+  static void run_on(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const FloatEnds<T, Arch, kMode> ends(grid);
+    const int dropped = kMantissa - grid.mantissa_bits;
+    const Word step = Word{1} << dropped;
+    const Bits step_bits(step), all_dropped(step - 1), below_half(dropped > 0 ? step / 2 - 1 : 0), half(step / 2), none(Word{0});
+    const Bits random_mask(Word{grid.random_mask});
+    const Vector smallest_normal(grid.smallest_normal), zero(T{0});
+    on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
+      const Vector magnitude = xsimd::abs(x);
+      const Bits bits = as_bits(magnitude);
+      Bits added = none;
+      if constexpr (kMode == Mode::kNearestEven) {
+        if (dropped > 0) added = below_half + odd<kHasMantissa>(magnitude, smallest_normal, dropped);
+      } else if constexpr (kMode == Mode::kNearestAway) {
+        if (dropped > 0) added = half;
+      } else if constexpr (kMode == Mode::kUp) {
+        added = all_dropped & as_bits(xsimd::select(x > zero, as_value<T>(~none), zero));
+      } else if constexpr (kMode == Mode::kDown) {
+        added = all_dropped & as_bits(xsimd::select(x < zero, as_value<T>(~none), zero));
+      } else if constexpr (kMode == Mode::kToOdd) {
+        // A step for what is even, unless nothing is dropped.
+        const Bits is_even = odd<kHasMantissa>(magnitude, smallest_normal, dropped) ^ Bits(Word{1});
+        added = (none - is_even) & all_dropped;
+      } else if constexpr (kMode == Mode::kStochastic) {
+        const Bits word = load_words<T, Arch>(piece.words + i) & random_mask;
+        added = dropped <= 32 ? (dropped > 0 ? word >> (32 - dropped) : none) : word << (dropped - 32);
+      }
+      return ends.finish(as_value<T>((bits + added) & ~all_dropped), x);
+    });
+  }
+};
+
+}  // namespace udnn::kernels

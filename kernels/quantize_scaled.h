@@ -1,0 +1,130 @@
+// kernels/quantize_scaled.h: rounding to multiples of a real unit, to two values, to three. Computed in lanes of double for both carriers.
+//
+//   integer   code = clamp(round(x / unit), lowest, highest);   q = code * unit
+//
+// The quotient of two doubles is rounded, so the decision is taken on the remainder, which is exact: with whole = floor(|x| / unit) the remainder
+// |x| - whole * unit has no more bits than x and unit have (the division may have rounded up to the next integer: one step back then).
+// A carrier value equal to code * unit as the carrier rounds it *is* that code, in every mode: else directed modes would move what they have made.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/quantize.h"
+
+namespace udnn::kernels {
+
+/// Calls body(x, i) -> q on vectors of double; the rest goes through arrays on the stack. The grid's arrays are read for [count] alone.
+template <class T, class Arch, class Body>
+inline void on_each_double(const Piece<T>& piece, const Body& body) noexcept {
+  using Vector = xsimd::batch<double, Arch>;
+  std::size_t i = 0;
+  for (; i + Vector::size <= piece.count; i += Vector::size)
+    store_from_double<Arch>(piece.q + i, body(load_as_double<Arch>(piece.x + i), i,
+                                              [i](const double* from) noexcept { return Vector::load_unaligned(from + i); }));
+  if (i == piece.count) return;
+  const std::size_t rest = piece.count - i;
+  const Part<double, Arch> part(rest);
+  T x[Vector::size] = {}, q[Vector::size];
+  for (std::size_t j = 0; j < rest; ++j) x[j] = piece.x[i + j];
+  store_from_double<Arch>(q, body(load_as_double<Arch>(x), i, [&](const double* from) noexcept { return part.load(from + i); }));
+  for (std::size_t j = 0; j < rest; ++j) piece.q[i + j] = q[j];
+}
+
+template <class T, class Arch, Mode kMode>
+struct RoundInteger {
+  using Vector = xsimd::batch<double, Arch>;
+  using Bits = xsimd::batch<std::uint64_t, Arch>;
+
+  static void run(const ScaledGrid& grid, const Piece<T>& piece) noexcept {
+    const Vector zero(0.0), one(1.0), sign_bit(-0.0);
+    const Bits random_mask(std::uint64_t{grid.random_mask});
+    on_each_double<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i, const auto& load) noexcept {
+      const Vector unit = load(grid.unit), lowest = load(grid.lowest), highest = load(grid.highest);
+      const Vector given = xsimd::select(x == x, x, zero);
+      const Vector sign = given & sign_bit;
+      const Vector magnitude = xsimd::abs(given);
+      const Vector quotient = magnitude / unit;
+
+      // Beyond 2^52 every quotient is taken as whole. (It has saturated long before; under `wrap` it keeps no exact low bits of a real unit.)
+      const auto is_large = quotient >= Vector(0x1p52);
+      Vector whole = whole_part(xsimd::select(is_large, zero, quotient));
+      const Vector product = whole * unit;
+      Vector rest = (magnitude - product) - product_error(whole, unit, product);
+      const auto too_far = rest < zero;
+      whole = whole - xsimd::select(too_far, one, zero);
+      rest = rest + xsimd::select(too_far, unit, zero);
+
+      Vector code = xsimd::select(is_large, xsimd::min(quotient, Vector(0x1p1000)),
+                                  whole + xsimd::select(goes_on(whole, rest, unit, given, piece, i, random_mask), one, zero));
+      if constexpr (kMode != Mode::kNearestEven && kMode != Mode::kNearestAway) {
+        const Vector nearest = nearest_integer(quotient);
+        code = xsimd::select(rounded_to<T>(nearest * unit) == magnitude, nearest, code);
+      }
+      code = code ^ sign;
+      if (grid.modulus > 0) {
+        const Vector modulus(grid.modulus);
+        const Vector turns = nearest_integer((code - lowest) / modulus - Vector(0.5));
+        code = code - turns * modulus;
+        code = code + xsimd::select(code > highest, -modulus, xsimd::select(code < lowest, modulus, zero));
+        code = xsimd::select(is_large, zero, code);
+      }
+      code = xsimd::min(xsimd::max(code, lowest), highest);
+      return (code + zero) * unit;
+    });
+  }
+
+ private:
+  static xsimd::batch_bool<double, Arch> goes_on([[maybe_unused]] Vector whole, Vector rest, [[maybe_unused]] Vector unit,
+                                                 [[maybe_unused]] Vector x, [[maybe_unused]] const Piece<T>& piece,
+                                                 [[maybe_unused]] std::size_t i, [[maybe_unused]] Bits random_mask) noexcept {
+    const Vector zero(0.0);
+    if constexpr (kMode == Mode::kTowardZero) {
+      return rest != rest;
+    } else if constexpr (kMode == Mode::kNearestAway) {
+      return rest + rest >= unit;
+    } else if constexpr (kMode == Mode::kNearestEven) {
+      return (rest + rest > unit) | ((rest + rest == unit) & is_odd(whole));
+    } else if constexpr (kMode == Mode::kUp) {
+      return (rest > zero) & (x > zero);
+    } else if constexpr (kMode == Mode::kDown) {
+      return (rest > zero) & (x < zero);
+    } else if constexpr (kMode == Mode::kToOdd) {
+      return (rest > zero) & !is_odd(whole);
+    } else {
+      // rest / unit + word 2^-32 >= 1, without a division.
+      const Vector missing = Vector(0x1p32) - word_as_value(load_words<double, Arch>(piece.words + i) & random_mask);
+      const Vector wanted = missing * unit;
+      return (rest * Vector(0x1p32) - wanted) - product_error(missing, unit, wanted) >= zero;
+    }
+  }
+
+  static xsimd::batch_bool<double, Arch> is_odd(Vector whole) noexcept {
+    const Vector half = whole * Vector(0.5);
+    return whole_part(half) != half;
+  }
+};
+
+template <class T, class Arch>
+struct RoundToFew {
+  using Vector = xsimd::batch<double, Arch>;
+
+  /// -unit below zero, else unit.
+  static void binary(const ScaledGrid& grid, const Piece<T>& piece) noexcept {
+    on_each_double<T, Arch>(piece, [&](Vector x, std::size_t, const auto& load) noexcept {
+      const Vector unit = load(grid.unit);
+      return xsimd::select(x < Vector(0.0), -unit, unit);
+    });
+  }
+
+  /// unit with the sign of x where |x| > threshold, else 0.
+  static void ternary(const ScaledGrid& grid, const Piece<T>& piece) noexcept {
+    on_each_double<T, Arch>(piece, [&](Vector x, std::size_t, const auto& load) noexcept {
+      const Vector unit = load(grid.unit), threshold = load(grid.threshold), zero(0.0);
+      return xsimd::select(x > threshold, unit, xsimd::select(x < -threshold, -unit, zero));
+    });
+  }
+};
+
+}  // namespace udnn::kernels

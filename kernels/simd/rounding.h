@@ -1,0 +1,220 @@
+// kernels/simd/rounding.h: the primitives of the rounding kernels that xsimd 8.1 lacks, or has only for some types.
+// As in simd.h, every function is a template on Arch; the generic one is portable, and the special ones give the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/simd.h"
+
+namespace udnn::kernels {
+
+template <class T>
+using WordOf = std::conditional_t<std::is_same_v<T, float>, std::uint32_t, std::uint64_t>;
+
+template <class T, class Arch>
+inline xsimd::batch<WordOf<T>, Arch> as_bits(xsimd::batch<T, Arch> value) noexcept {
+  return xsimd::bitwise_cast<xsimd::batch<WordOf<T>, Arch>>(value);
+}
+
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> as_value(xsimd::batch<WordOf<T>, Arch> bits) noexcept {
+  return xsimd::bitwise_cast<xsimd::batch<T, Arch>>(bits);
+}
+
+#ifdef __AVX512F__
+template <class Arch>
+inline constexpr bool kIsAvx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
+#endif
+#ifdef __AVX2__
+template <class Arch>
+inline constexpr bool kIsAvx2 = std::is_base_of_v<xsimd::avx2, Arch>;
+#endif
+
+/// Random words as unsigned lanes of the width of T; those of double have 32 zeros above. Reads as many words as there are lanes.
+template <class T, class Arch>
+inline xsimd::batch<WordOf<T>, Arch> load_words(const std::uint32_t* words) noexcept {
+  using Lanes = xsimd::batch<WordOf<T>, Arch>;
+  if constexpr (std::is_same_v<T, float>) {
+    return Lanes::load_unaligned(words);
+  } else {
+#ifdef __AVX512F__
+    if constexpr (kIsAvx512<Arch>)
+      return _mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)));
+#elif defined(__AVX2__)
+    if constexpr (kIsAvx2<Arch>) return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
+#endif
+    alignas(Lanes) std::uint64_t wide[Lanes::size];
+    for (std::size_t i = 0; i < Lanes::size; ++i) wide[i] = words[i];
+    return Lanes::load_aligned(wide);
+  }
+}
+
+/// Whether fraction + word * 2^-32 >= 1, exactly as integers: the bits of the fraction below 2^-32 are cut. 0 <= fraction < 1.
+template <class Arch>
+inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction,
+                                              xsimd::batch<std::uint32_t, Arch> word) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>)
+    return _mm512_cmpgt_epu32_mask(
+        _mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
+        _mm512_xor_si512(word, _mm512_set1_epi32(-1)));
+#endif
+  // floor(fraction * 2^32) > ~word, both moved down by 2^31 because conversion and comparison are signed.
+  using Value = xsimd::batch<float, Arch>;
+  using Signed = xsimd::batch<std::int32_t, Arch>;
+  using Word = xsimd::batch<std::uint32_t, Arch>;
+  const auto upper_half = fraction >= Value(0.5F);
+  const Value low = fraction - xsimd::select(upper_half, Value(0.5F), Value(0.0F));
+  const Signed low_bits = xsimd::to_int(low * Value(0x1p32F));
+  const Word moved = xsimd::bitwise_cast<Word>(low_bits) ^
+                     as_bits(xsimd::select(upper_half, Value(0.0F), Value(-0.0F)));
+  const Word limit = word ^ Word(0x7fffffffU);
+  const auto carry = xsimd::bitwise_cast<Signed>(moved) > xsimd::bitwise_cast<Signed>(limit);
+  return xsimd::bitwise_cast<Value>(xsimd::select(carry, Signed(-1), Signed(0))) != Value(0.0F);  // all ones is a NaN
+}
+
+template <class Arch>
+inline xsimd::batch<double, Arch> word_as_value(xsimd::batch<std::uint64_t, Arch> word) noexcept {
+  using Word = xsimd::batch<std::uint64_t, Arch>;
+  return as_value<double>(word | Word(0x4330000000000000U)) - xsimd::batch<double, Arch>(0x1p52);
+}
+
+template <class Arch>
+inline xsimd::batch_bool<double, Arch> carries(xsimd::batch<double, Arch> fraction,
+                                               xsimd::batch<std::uint64_t, Arch> word) noexcept {
+  using Value = xsimd::batch<double, Arch>;
+  return fraction * Value(0x1p32) >= Value(0x1p32) - word_as_value(word);
+}
+
+/// The integer nearest to x, ties to even. (xsimd has it; the generic one of 8.1 is right for all magnitudes.)
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> nearest_integer(xsimd::batch<T, Arch> x) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) {
+    if constexpr (std::is_same_v<T, float>)
+      return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    else
+      return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+#endif
+  return xsimd::nearbyint(x);
+}
+
+/// floor(x), x >= 0.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) {
+    if constexpr (std::is_same_v<T, float>)
+      return _mm512_roundscale_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+    else
+      return _mm512_roundscale_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  }
+#endif
+  using Value = xsimd::batch<T, Arch>;
+  const Value nearest = nearest_integer(x);
+  return nearest - xsimd::select(nearest > x, Value(T{1}), Value(T{0}));
+}
+
+/// a * b - product, exactly; product = a * b rounded. Without FMA by Dekker's splitting, which needs |a|, |b| < 2^996 and no underflow
+/// (T. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18, 1971).
+template <class Arch>
+inline xsimd::batch<double, Arch> product_error(xsimd::batch<double, Arch> a, xsimd::batch<double, Arch> b,
+                                                xsimd::batch<double, Arch> product) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) return _mm512_fmsub_pd(a, b, product);
+#elif defined(__FMA__)
+  if constexpr (kIsAvx2<Arch>) return _mm256_fmsub_pd(a, b, product);
+#endif
+  using Value = xsimd::batch<double, Arch>;
+  const Value splitter(0x1p27 + 1);
+  const Value a_up = a * splitter, b_up = b * splitter;
+  const Value a_high = a_up - (a_up - a), b_high = b_up - (b_up - b);
+  const Value a_low = a - a_high, b_low = b - b_high;
+  return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+}
+
+/// Lanes of double from as many T, and back (rounded to nearest).
+template <class Arch, class T>
+inline xsimd::batch<double, Arch> load_as_double(const T* from) noexcept {
+  using Value = xsimd::batch<double, Arch>;
+  if constexpr (std::is_same_v<T, double>) {
+    return Value::load_unaligned(from);
+  } else {
+#ifdef __AVX512F__
+    if constexpr (kIsAvx512<Arch>) return _mm512_cvtps_pd(_mm256_loadu_ps(from));
+#elif defined(__AVX2__)
+    if constexpr (kIsAvx2<Arch>) return _mm256_cvtps_pd(_mm_loadu_ps(from));
+#endif
+    alignas(Value) double wide[Value::size];
+    for (std::size_t i = 0; i < Value::size; ++i) wide[i] = static_cast<double>(from[i]);
+    return Value::load_aligned(wide);
+  }
+}
+
+template <class Arch, class T>
+inline void store_from_double(T* to, xsimd::batch<double, Arch> value) noexcept {
+  using Value = xsimd::batch<double, Arch>;
+  if constexpr (std::is_same_v<T, double>) {
+    value.store_unaligned(to);
+  } else {
+#ifdef __AVX512F__
+    if constexpr (kIsAvx512<Arch>) return _mm256_storeu_ps(to, _mm512_cvtpd_ps(value));
+#elif defined(__AVX2__)
+    if constexpr (kIsAvx2<Arch>) return _mm_storeu_ps(to, _mm256_cvtpd_ps(value));
+#endif
+    alignas(Value) double wide[Value::size];
+    value.store_aligned(wide);
+    for (std::size_t i = 0; i < Value::size; ++i) to[i] = static_cast<T>(wide[i]);
+  }
+}
+
+/// The value as T holds it.
+template <class T, class Arch>
+inline xsimd::batch<double, Arch> rounded_to(xsimd::batch<double, Arch> value) noexcept {
+  if constexpr (std::is_same_v<T, double>) {
+    return value;
+  } else {
+    T lanes[xsimd::batch<double, Arch>::size];
+    store_from_double<Arch>(lanes, value);
+    return load_as_double<Arch>(lanes);
+  }
+}
+
+/// Products of the lower halves of 64-bit lanes.
+template <class Arch>
+inline xsimd::batch<std::uint64_t, Arch> multiply_halves(xsimd::batch<std::uint64_t, Arch> a,
+                                                         xsimd::batch<std::uint64_t, Arch> b) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) return _mm512_mul_epu32(a, b);
+#elif defined(__AVX2__)
+  if constexpr (kIsAvx2<Arch>) return _mm256_mul_epu32(a, b);
+#endif
+#ifdef __SSE2__
+  if constexpr (std::is_base_of_v<xsimd::sse2, Arch>) return _mm_mul_epu32(a, b);
+#endif
+#ifdef __aarch64__
+  if constexpr (std::is_base_of_v<xsimd::neon, Arch>) return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+#endif
+}
+
+/// Within each 128 bits, the lower (upper) 64-bit lanes of a and b: a0 b0 a2 b2 ... and a1 b1 a3 b3 ...
+template <bool kUpper, class Arch>
+inline xsimd::batch<std::uint64_t, Arch> pair_halves(xsimd::batch<std::uint64_t, Arch> a,
+                                                     xsimd::batch<std::uint64_t, Arch> b) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) return kUpper ? _mm512_unpackhi_epi64(a, b) : _mm512_unpacklo_epi64(a, b);
+#elif defined(__AVX2__)
+  if constexpr (kIsAvx2<Arch>) return kUpper ? _mm256_unpackhi_epi64(a, b) : _mm256_unpacklo_epi64(a, b);
+#endif
+#ifdef __SSE2__
+  if constexpr (std::is_base_of_v<xsimd::sse2, Arch>) return kUpper ? _mm_unpackhi_epi64(a, b) : _mm_unpacklo_epi64(a, b);
+#endif
+#ifdef __aarch64__
+  if constexpr (std::is_base_of_v<xsimd::neon, Arch>) return kUpper ? vzip2q_u64(a, b) : vzip1q_u64(a, b);
+#endif
+}
+
+}  // namespace udnn::kernels

@@ -1,0 +1,391 @@
+#include "src/network/model.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "src/base/container.h"
+#include "src/base/json.h"
+#include "src/base/refusal.h"
+#include "src/machine/isa.h"
+#include "src/numbers/pack.h"
+#include "udnn/team.h"
+
+namespace udnn::network {
+
+namespace {
+
+constexpr std::int64_t kFormatVersion = 1;
+
+std::vector<std::byte> bytes_of(std::span<const double> values) {
+  std::vector<std::byte> bytes(values.size() * 8);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto bits = std::bit_cast<std::uint64_t>(values[i]);
+    for (std::size_t b = 0; b < 8; ++b) bytes[8 * i + b] = static_cast<std::byte>(bits >> (8 * b));
+  }
+  return bytes;
+}
+
+Result<std::vector<double>> doubles_of(std::span<const std::byte> bytes, const std::string& what) {
+  if (bytes.size() % 8 != 0) return base::invalid("{}: {} bytes, expected a multiple of 8", what, bytes.size());
+  std::vector<double> values(bytes.size() / 8);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::uint64_t bits = 0;
+    for (std::size_t b = 0; b < 8; ++b) bits |= std::to_integer<std::uint64_t>(bytes[8 * i + b]) << (8 * b);
+    values[i] = std::bit_cast<double>(bits);
+  }
+  return values;
+}
+
+/// The scale of element i of a tensor.
+numbers::Scale scale_of(const StoredTensor& tensor, std::size_t i) {
+  if (tensor.scales.empty()) return {};
+  return tensor.scales.size() == 1 ? tensor.scales[0] : tensor.scales[i % tensor.channels];
+}
+
+int code_bits(const Format& format) { return static_cast<int>(std::ceil(storage_bits(format))); }
+
+Result<numbers::Quantizer<double>> coder_of(const Format& format) {
+  const auto table = machine::chosen_kernel_table();
+  if (!table) return table.error();
+  return numbers::Quantizer<double>::create(format, **table);
+}
+
+Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const double> values) {
+  const auto coder = coder_of(tensor.format);
+  if (!coder) return coder.error();
+  std::vector<std::uint64_t> codes(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) codes[i] = coder->encode(values[i], scale_of(tensor, i));
+  return numbers::pack(codes, code_bits(tensor.format));
+}
+
+Result<std::vector<double>> unpacked(const StoredTensor& tensor, std::size_t count, std::span<const std::byte> bytes, const std::string& what) {
+  const auto bits = static_cast<std::size_t>(code_bits(tensor.format));
+  if (bytes.size() != (count * bits + 7) / 8)
+    return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8, count, bits);
+  const auto coder = coder_of(tensor.format);
+  if (!coder) return coder.error();
+  const auto codes = numbers::unpack(bytes, static_cast<int>(bits), count);
+  std::vector<double> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = coder->decode(codes[i], scale_of(tensor, i));
+  return values;
+}
+
+/// Whether a file of this kind holds the tensor.
+bool belongs(const StoredTensor& tensor, ModelKind kind, std::span<const StoredTensor> all) {
+  if (kind == ModelKind::kCheckpoint) return tensor.role != "w";
+  if (tensor.role == "running" || tensor.role == "w") return true;
+  if (tensor.role != "m") return false;
+  return std::none_of(all.begin(), all.end(), [&](const StoredTensor& other) { return other.name == tensor.name && other.role == "w"; });
+}
+
+base::Value scales_value(std::span<const numbers::Scale> scales) {
+  base::Value list = base::Value::array();
+  for (const numbers::Scale& scale : scales) {
+    base::Value three = base::Value::array();
+    three.push_back(scale.unit);
+    three.push_back(scale.threshold);
+    three.push_back(scale.zero_point);
+    list.push_back(std::move(three));
+  }
+  return list;
+}
+
+base::Value header_of(const Model& model, ModelKind kind, std::span<const StoredTensor> tensors) {
+  const EngineConfig& config = model.config;
+  base::Value header = base::Value::object();
+  header.set("version", kFormatVersion);
+  header.set("kind", kind == ModelKind::kCheckpoint ? "checkpoint" : "model");
+  header.set("network", config.description.text());
+  header.set("precision", config.precision.text());
+  header.set("seed", fmt::format("{}", config.seed));  // as a text: 64 bits are more than a JSON number holds
+  header.set("loss", std::string(ops::name_of(config.loss)));
+  base::Value& optimizer = header.set("optimizer", base::Value::object());
+  optimizer.set("name", std::string(ops::name_of(config.optimizer.kind)));
+  optimizer.set("momentum", config.optimizer.momentum);
+  optimizer.set("rho", config.optimizer.rho);
+  optimizer.set("beta1", config.optimizer.beta1);
+  optimizer.set("beta2", config.optimizer.beta2);
+  optimizer.set("epsilon", config.optimizer.epsilon);
+  optimizer.set("weight_decay", config.optimizer.weight_decay);
+  optimizer.set("clip_norm", config.clip_norm);
+  optimizer.set("max_column_norm", config.max_column_norm);
+  base::Value& list = header.set("tensors", base::Value::array());
+  for (const StoredTensor& tensor : tensors) {
+    base::Value entry = base::Value::object();
+    entry.set("name", tensor.name);
+    entry.set("role", tensor.role);
+    entry.set("format", to_string(tensor.format));
+    base::Value& shape = entry.set("shape", base::Value::array());
+    for (const std::size_t extent : tensor.shape) shape.push_back(static_cast<std::int64_t>(extent));
+    entry.set("scales", scales_value(tensor.scales));
+    list.push_back(std::move(entry));
+  }
+  header.set("facts", model.facts);
+  return header;
+}
+
+Result<std::uint64_t> read_seed(const base::Field& field) {
+  const auto text = field.text();
+  if (!text) return text.error();
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seed);
+  if (error != std::errc() || end != text->data() + text->size()) return field.refuse("a text of decimal digits");
+  return seed;
+}
+
+Status read_optimizer(const base::Field& header, EngineConfig& config) {
+  const base::Field optimizer = header["optimizer"];
+  const auto name = optimizer["name"].text();
+  if (!name) return name.error();
+  const auto kind = ops::parse_optimizer(*name);
+  if (!kind) return base::invalid("{}: {}", optimizer["name"].place(), kind.error().message());
+  config.optimizer.kind = *kind;
+  for (const auto& [key, into] : {std::pair<const char*, double*>{"momentum", &config.optimizer.momentum},
+                                  {"rho", &config.optimizer.rho},
+                                  {"beta1", &config.optimizer.beta1},
+                                  {"beta2", &config.optimizer.beta2},
+                                  {"epsilon", &config.optimizer.epsilon},
+                                  {"weight_decay", &config.optimizer.weight_decay},
+                                  {"clip_norm", &config.clip_norm},
+                                  {"max_column_norm", &config.max_column_norm}}) {
+    const auto number = optimizer[key].number();
+    if (!number) return number.error();
+    *into = *number;
+  }
+  return {};
+}
+
+Result<EngineConfig> read_config(const base::Field& header) {
+  const auto version = header["version"].integer();
+  if (!version) return version.error();
+  if (*version > kFormatVersion)
+    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {}: written by a later version of uDNN", header["version"].place(), *version, kFormatVersion);
+  const auto network = header["network"].text();
+  if (!network) return network.error();
+  const auto precision = header["precision"].text();
+  if (!precision) return precision.error();
+  const auto loss = header["loss"].text();
+  if (!loss) return loss.error();
+  const auto seed = read_seed(header["seed"]);
+  if (!seed) return seed.error();
+
+  EngineConfig config;
+  config.seed = *seed;
+  auto description = parse_network(*network);
+  if (!description) return base::invalid("{}: {}", header["network"].place(), description.error().message());
+  config.description = std::move(*description);
+  auto plan = Precision::parse(*precision);
+  if (!plan) return base::invalid("{}: {}", header["precision"].place(), plan.error().message());
+  config.precision = std::move(*plan);
+  const auto kind = ops::parse_loss(*loss);
+  if (!kind) return base::invalid("{}: {}", header["loss"].place(), kind.error().message());
+  config.loss = *kind;
+  if (Status status = read_optimizer(header, config); !status.ok()) return status;
+  return config;
+}
+
+/// The scales of a tensor whose place in the file is `entry`; the rest of it must be what the network says.
+Status read_tensor(const base::Field& entry, StoredTensor& tensor) {
+  const auto name = entry["name"].text();
+  if (!name) return name.error();
+  const auto role = entry["role"].text();
+  if (!role) return role.error();
+  if (*name != tensor.name || *role != tensor.role) return entry.refuse(fmt::format("{} in role {}", tensor.name, tensor.role));
+  const auto format = entry["format"].text();
+  if (!format) return format.error();
+  const auto parsed = parse_format(*format);
+  if (!parsed) return base::invalid("{}: {}", entry["format"].place(), parsed.error().message());
+  if (!(*parsed == tensor.format)) return entry["format"].refuse(to_string(tensor.format));
+  const auto scales = entry["scales"].items();
+  if (!scales) return scales.error();
+  if (scales->size() > 1 && scales->size() != tensor.channels) return entry["scales"].refuse(fmt::format("none, one, or {} scales", tensor.channels));
+  tensor.scales.clear();
+  for (const base::Field& scale : *scales) {
+    const auto unit = scale[0].number(), threshold = scale[1].number(), zero_point = scale[2].number();
+    for (const auto* number : {&unit, &threshold, &zero_point})
+      if (!*number) return number->error();
+    tensor.scales.push_back({*unit, *threshold, *zero_point});
+  }
+  return {};
+}
+
+void draw_for_inference(Engine& engine) {
+  const auto alone = Team::create(1);
+  alone->run([&](Worker& worker) { engine.draw_weights(worker, kInferenceStep); });
+}
+
+}  // namespace
+
+Status save_model(const std::string& path, const Model& model, ModelKind kind) {
+  const std::vector<StoredTensor> all = model.engine->tensors();
+  std::vector<StoredTensor> tensors;
+  std::vector<std::vector<std::byte>> payloads;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!belongs(all[i], kind, all)) continue;
+    auto payload = packed(all[i], model.engine->values(i));
+    if (!payload) return payload.error();
+    tensors.push_back(all[i]);
+    payloads.push_back(std::move(*payload));
+  }
+  const std::string header = base::to_json(header_of(model, kind, tensors));
+  const std::vector<std::byte> ranges = bytes_of(model.engine->ranges());
+  std::vector<base::Section> sections = {{"header", std::as_bytes(std::span(header))}, {"ranges", ranges}};
+  for (std::size_t i = 0; i < payloads.size(); ++i) sections.push_back({fmt::format("t{}", i), payloads[i]});
+  return base::write_container(path, sections);
+}
+
+Result<Model> load_model(const std::string& path, const LoadModelOptions& options) {
+  const auto container = base::read_container(path);
+  if (!container) return container.error();
+  const auto header_bytes = container->section("header");
+  if (!header_bytes) return header_bytes.error();
+  const auto header = base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, path);
+  if (!header) return header.error();
+  const base::Field root(*header, path);
+
+  auto config = read_config(root);
+  if (!config) return config.error();
+  config->batch = options.batch;
+  config->workers = options.workers;
+  config->training = options.training;
+  const auto kind_text = root["kind"].text();
+  if (!kind_text) return kind_text.error();
+  if (*kind_text != "checkpoint" && *kind_text != "model") return root["kind"].refuse("checkpoint or model");
+  const ModelKind kind = *kind_text == "checkpoint" ? ModelKind::kCheckpoint : ModelKind::kModel;
+  if (options.training && kind == ModelKind::kModel) return base::invalid("{}: holds no master weights, expected a checkpoint to train from", path);
+
+  auto engine = Engine::create(*config);
+  if (!engine) return base::refusal(engine.error().code(), "{}: {}", path, engine.error().message());
+  Model model{.config = std::move(*config), .engine = std::move(*engine), .facts = {}, .has_master = kind == ModelKind::kCheckpoint};
+  if (const base::Value* facts = header->find("facts")) model.facts = *facts;
+
+  // An engine that does not train has no optimizer state: those tensors of the file are passed over.
+  std::vector<StoredTensor> all = model.engine->tensors();
+  const auto entries = root["tensors"].items();
+  if (!entries) return entries.error();
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!belongs(all[i], kind, all)) continue;
+    while (!options.training && at < entries->size()) {
+      const auto role = (*entries)[at]["role"].text();
+      if (!role || !role->starts_with("s")) break;
+      ++at;
+    }
+    if (at == entries->size()) return base::invalid("{}: {} tensors, expected one more: {} in role {}", path, at, all[i].name, all[i].role);
+    if (Status status = read_tensor((*entries)[at], all[i]); !status.ok()) return status;
+    const std::string section = fmt::format("t{}", at);
+    const auto bytes = container->section(section);
+    if (!bytes) return bytes.error();
+    const std::size_t count = std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::size_t{1}, std::multiplies<>());
+    const auto values = unpacked(all[i], count, *bytes, fmt::format("{}: section {}", path, section));
+    if (!values) return values.error();
+    if (Status status = model.engine->set_values(i, *values, false); !status.ok()) return base::invalid("{}: {}", path, status.message());
+    ++at;
+  }
+
+  const auto range_bytes = container->section("ranges");
+  if (!range_bytes) return range_bytes.error();
+  const auto ranges = doubles_of(*range_bytes, path + ": section ranges");
+  if (!ranges) return ranges.error();
+  if (Status status = model.engine->set_ranges(*ranges); !status.ok()) return base::invalid("{}: {}", path, status.message());
+  if (model.has_master) draw_for_inference(*model.engine);
+  return model;
+}
+
+Status copy_parameters(const Engine& from, Engine& to) {
+  const auto from_tensors = from.tensors();
+  const auto to_tensors = to.tensors();
+  for (std::size_t i = 0; i < to_tensors.size(); ++i) {
+    if (to_tensors[i].role != "m" && to_tensors[i].role != "running") continue;
+    const auto found = std::find_if(from_tensors.begin(), from_tensors.end(), [&](const StoredTensor& tensor) {
+      return tensor.name == to_tensors[i].name && tensor.role == to_tensors[i].role && tensor.shape == to_tensors[i].shape;
+    });
+    if (found == from_tensors.end()) return base::invalid("{}: not in the other network, expected one of the same layers", to_tensors[i].name);
+    if (Status status = to.set_values(i, from.values(static_cast<std::size_t>(found - from_tensors.begin())), true); !status.ok()) return status;
+  }
+  return {};
+}
+
+namespace {
+
+/// conv [kh, kw, ic, oc] <-> [oc, ic, kh, kw]; fc [inputs, outputs] <-> [outputs, inputs]. `to_torch` says which way; shape and values are changed.
+void transpose(std::vector<std::size_t>& shape, std::vector<double>& values, bool to_torch) {
+  if (shape.size() < 2) return;
+  const bool is_conv = shape.size() == 4;
+  const std::vector<std::size_t> order = !is_conv ? std::vector<std::size_t>{1, 0} : to_torch ? std::vector<std::size_t>{3, 2, 0, 1} : std::vector<std::size_t>{2, 3, 1, 0};
+  std::vector<std::size_t> strides(shape.size(), 1), new_shape, new_strides;
+  for (std::size_t d = shape.size() - 1; d-- > 0;) strides[d] = strides[d + 1] * shape[d + 1];
+  for (const std::size_t d : order) {
+    new_shape.push_back(shape[d]);
+    new_strides.push_back(strides[d]);
+  }
+  std::vector<double> moved(values.size());
+  std::vector<std::size_t> index(shape.size());
+  for (double& value : moved) {
+    value = values[std::inner_product(index.begin(), index.end(), new_strides.begin(), std::size_t{0})];
+    for (std::size_t d = index.size(); d-- > 0;) {
+      if (++index[d] < new_shape[d]) break;
+      index[d] = 0;
+    }
+  }
+  shape = std::move(new_shape);
+  values = std::move(moved);
+}
+
+std::string exported_name(const StoredTensor& tensor, TensorLayout layout) {
+  if (layout == TensorLayout::kTorch && tensor.name.ends_with(".weights")) return tensor.name.substr(0, tensor.name.size() - 1);
+  return tensor.name;
+}
+
+/// Fully connected weights that follow an image are [h * w * c, outputs] here and in Keras, in the order of NHWC; PyTorch flattens NCHW. Their rows are left in
+/// our order: a network exported to PyTorch flattens x.permute(0, 2, 3, 1).
+bool is_exported(const StoredTensor& tensor, std::span<const StoredTensor> all) { return belongs(tensor, ModelKind::kModel, all); }
+
+}  // namespace
+
+std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout) {
+  const auto all = engine.tensors();
+  std::vector<base::NamedTensor> exported;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!is_exported(all[i], all)) continue;
+    base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = engine.values(i)};
+    const bool fits_float = std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) {
+      return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
+    });
+    tensor.type = fits_float ? base::TensorType::kF32 : base::TensorType::kF64;
+    if (layout == TensorLayout::kTorch) transpose(tensor.shape, tensor.values, true);
+    exported.push_back(std::move(tensor));
+  }
+  return exported;
+}
+
+Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors, TensorLayout layout) {
+  const auto all = engine.tensors();
+  std::vector<bool> used(tensors.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].role != "m" && all[i].role != "running") continue;
+    const std::string name = exported_name(all[i], layout);
+    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const base::NamedTensor& tensor) { return tensor.name == name; });
+    if (found == tensors.end()) return base::invalid("tensor '{}' is missing", name);
+    used[static_cast<std::size_t>(found - tensors.begin())] = true;
+    std::vector<std::size_t> shape = found->shape;
+    std::vector<double> values = found->values;
+    if (layout == TensorLayout::kTorch) transpose(shape, values, false);
+    if (shape != all[i].shape) return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"), fmt::join(all[i].shape, "x"),
+                                                    layout == TensorLayout::kTorch ? " (in our order)" : "");
+    if (Status status = engine.set_values(i, values, true); !status.ok()) return status;
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (!used[i]) return base::invalid("tensor '{}': no parameter of the network has this name", tensors[i].name);
+  draw_for_inference(engine);
+  return {};
+}
+
+}  // namespace udnn::network

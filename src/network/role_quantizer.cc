@@ -1,0 +1,122 @@
+#include "src/network/role_quantizer.h"
+
+#include <utility>
+
+namespace udnn::network {
+
+namespace {
+
+std::size_t chunks_of(std::size_t count, std::size_t chunk) noexcept { return (count + chunk - 1) / chunk; }
+
+}  // namespace
+
+template <class T>
+Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uint64_t seed, std::uint32_t tensor, std::size_t largest,
+                                                  const kernels::KernelTable& table) {
+  auto quantizer = numbers::Quantizer<T>::create(format, table);
+  if (!quantizer) return quantizer.error();
+  RoleQuantizer made(format, std::move(*quantizer));
+  made.seed_ = seed;
+  made.tensor_ = tensor;
+  made.traits_ = traits(format);
+  if (made.quantizer_->needs_scale()) {
+    auto tracker = numbers::RangeTracker<T>::create(format, table);
+    if (!tracker) return tracker.error();
+    made.tracker_.emplace(std::move(*tracker));
+    made.scale_ = made.tracker_->scale();
+    made.observations_.resize(chunks_of(largest, kChunk));
+  }
+  made.chunk_statistics_.resize(2 * chunks_of(largest, kChunk) + 1);  // weights() cuts between rows: chunks of more than half the size
+  return made;
+}
+
+template <class T>
+bool RoleQuantizer<T>::clips() const noexcept {
+  switch (format_.family) {
+    case Family::kFixed:
+    case Family::kUnsignedFixed:
+    case Family::kDynamicFixed:
+    case Family::kInt:
+    case Family::kUnsignedInt: return format_.overflow == Overflow::kSaturate;
+    case Family::kBinary:
+    case Family::kTernary: return true;
+    default: return false;
+  }
+}
+
+template <class T>
+std::pair<T, T> RoleQuantizer<T>::range_of_values() const noexcept {
+  if (format_.family == Family::kBinary || format_.family == Family::kTernary) return {T{-1}, T{1}};
+  const double lowest = (traits_.lowest - scale_.zero_point) * scale_.unit, largest = (traits_.largest - scale_.zero_point) * scale_.unit;
+  return {static_cast<T>(lowest), static_cast<T>(largest)};
+}
+
+template <class T>
+void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first, const Pass& pass) noexcept {
+  const std::size_t chunks = chunks_of(count, kChunk);
+  const Range mine = worker.share(chunks);
+  const auto size_of = [&](std::size_t chunk) { return std::min(kChunk, count - chunk * kChunk); };
+
+  if (tracker_ && (pass.training || !tracker_->primed())) {
+    for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+      observations_[chunk] = {};
+      tracker_->observe(x + chunk * kChunk, size_of(chunk), observations_[chunk]);
+    }
+    worker.barrier();
+    if (worker.index == 0) {
+      numbers::RangeObservation all;
+      for (std::size_t chunk = 0; chunk < chunks; ++chunk) all.merge(observations_[chunk]);
+      tracker_->update(all);
+      scale_ = tracker_->scale();
+    }
+    worker.barrier();
+  }
+
+  for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+    numbers::TensorStatistics* statistics = nullptr;
+    if (pass.collect) {
+      statistics = &chunk_statistics_[chunk];
+      *statistics = {};
+    }
+    quantizer_->run(x + chunk * kChunk, q + chunk * kChunk, size_of(chunk), first + chunk * kChunk, {seed_, pass.step, tensor_}, scale_,
+                   statistics);
+  }
+  worker.barrier();
+  if (pass.collect && worker.index == 0) merge_statistics(chunks);
+}
+
+template <class T>
+void RoleQuantizer<T>::weights(Worker& worker, const T* x, T* q, std::size_t rows, std::size_t channels,
+                               std::span<const numbers::Scale> scales, const Pass& pass) noexcept {
+  const std::size_t chunk_rows = std::max<std::size_t>(1, kChunk / channels);
+  const std::size_t chunks = chunks_of(rows, chunk_rows);
+  const Range mine = worker.share(chunks);
+  for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) {
+    const std::size_t row = chunk * chunk_rows;
+    const std::size_t count = std::min(chunk_rows, rows - row);
+    numbers::TensorStatistics* statistics = nullptr;
+    if (pass.collect) {
+      statistics = &chunk_statistics_[chunk];
+      *statistics = {};
+    }
+    const numbers::Draw draw{seed_, pass.step, tensor_};
+    if (scales.empty())
+      quantizer_->run(x + row * channels, q + row * channels, count * channels, row * channels, draw, scale_, statistics);
+    else
+      quantizer_->run_channels(x + row * channels, q + row * channels, count, channels, row, draw, scales.data(), statistics);
+  }
+  if (!pass.collect) return;
+  worker.barrier();
+  if (worker.index == 0) merge_statistics(chunks);
+}
+
+template <class T>
+void RoleQuantizer<T>::merge_statistics(std::size_t chunks) noexcept {
+  statistics_ = {};
+  for (std::size_t chunk = 0; chunk < chunks; ++chunk) statistics_.merge(chunk_statistics_[chunk]);
+}
+
+template class RoleQuantizer<float>;
+template class RoleQuantizer<double>;
+
+}  // namespace udnn::network

@@ -1,0 +1,164 @@
+#include "src/ops/loss.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "src/base/portable_math.h"
+#include "src/base/refusal.h"
+
+namespace udnn::ops {
+
+namespace {
+
+constexpr LossInfo kLosses[] = {
+    {LossKind::kSoftmaxCrossEntropy, "softmax", "softmax and cross-entropy"},
+    {LossKind::kMse, "mse", "mean squared error against 0 and 1"},
+    {LossKind::kSquaredHinge, "hinge", "squared hinge against -1 and +1"},
+    {LossKind::kBinaryCrossEntropy, "bce", "a sigmoid and binary cross-entropy for each class"},
+};
+
+constexpr bool is_in_order() noexcept {
+  for (std::size_t i = 0; i < std::size(kLosses); ++i)
+    if (kLosses[i].kind != static_cast<LossKind>(i)) return false;
+  return true;
+}
+static_assert(is_in_order());
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// log(1 + e^x) without overflow; NaN stays.
+double softplus(double x) noexcept {
+  return (x < 0 ? 0 : x) + base::logarithm_of_one_plus(base::exponential(-std::abs(x)));
+}
+
+double sigmoid(double x) noexcept {
+  const double e = base::exponential(-std::abs(x));
+  return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+// One sample. `scale` is 1 / batch; dz may be null.
+template <class T>
+double softmax_cross_entropy(std::size_t classes, const T* z, std::uint32_t label, double scale, T* dz) noexcept {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (std::size_t j = 0; j < classes; ++j) largest = std::max(largest, static_cast<double>(z[j]));
+  const double loss_of_label = largest - static_cast<double>(z[label]);
+  double sum = 0;  // NaN where an output is, and from infinity - infinity; else at least 1
+  for (std::size_t j = 0; j < classes; ++j) sum += base::exponential(static_cast<double>(z[j]) - largest);
+  if (dz != nullptr)
+    for (std::size_t j = 0; j < classes; ++j) {
+      const double p = base::exponential(static_cast<double>(z[j]) - largest) / sum;
+      dz[j] = static_cast<T>(std::isnan(sum) ? kNan : (p - (j == label ? 1.0 : 0.0)) * scale);
+    }
+  return base::logarithm(sum) + loss_of_label;
+}
+
+// The three losses that look at each class alone: term(z, is the class) gives {loss, slope}.
+template <class T>
+double class_by_class(std::size_t classes, const T* z, std::uint32_t label, double scale, T* dz, auto term) noexcept {
+  double loss = 0;
+  for (std::size_t j = 0; j < classes; ++j) {
+    const auto [value, slope] = term(static_cast<double>(z[j]), j == label);
+    loss += value;
+    if (dz != nullptr) dz[j] = static_cast<T>(slope * scale / static_cast<double>(classes));
+  }
+  return loss / static_cast<double>(classes);
+}
+
+struct Term {
+  double value, slope;
+};
+
+template <class T>
+double sample_loss(LossKind kind, std::size_t classes, const T* z, std::uint32_t label, double scale, T* dz) noexcept {
+  switch (kind) {
+    case LossKind::kSoftmaxCrossEntropy:
+      return softmax_cross_entropy(classes, z, label, scale, dz);
+    case LossKind::kMse:
+      return class_by_class(classes, z, label, scale, dz, [](double value, bool is_class) {
+        const double error = value - (is_class ? 1.0 : 0.0);
+        return Term{error * error, 2 * error};
+      });
+    case LossKind::kSquaredHinge:
+      return class_by_class(classes, z, label, scale, dz, [](double value, bool is_class) {
+        const double sign = is_class ? 1.0 : -1.0;
+        const double short_by = 1 - sign * value;  // NaN goes on
+        return short_by <= 0 ? Term{0, 0} : Term{short_by * short_by, -2 * sign * short_by};
+      });
+    case LossKind::kBinaryCrossEntropy:
+      return class_by_class(classes, z, label, scale, dz, [](double value, bool is_class) {
+        return Term{softplus(is_class ? -value : value), sigmoid(value) - (is_class ? 1.0 : 0.0)};
+      });
+  }
+  return kNan;
+}
+
+double sum_in_pairs(std::span<const double> values) noexcept {
+  constexpr std::size_t kLeaf = 64;
+  if (values.size() > kLeaf) {
+    const std::size_t half = values.size() / 2;
+    return sum_in_pairs(values.first(half)) + sum_in_pairs(values.subspan(half));
+  }
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum;
+}
+
+}  // namespace
+
+std::span<const LossInfo> all_losses() noexcept { return kLosses; }
+
+std::string_view name_of(LossKind kind) noexcept { return kLosses[static_cast<std::size_t>(kind)].name; }
+
+Result<LossKind> parse_loss(std::string_view name) {
+  std::string names;
+  for (const LossInfo& info : kLosses) {
+    if (info.name == name) return info.kind;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", info.name);
+  }
+  return base::invalid("loss: '{}', expected one of {}", name, names);
+}
+
+template <class T>
+Result<Loss<T>> Loss<T>::create(const LossConfig& config) {
+  if (config.classes == 0) return base::invalid("loss.classes: 0, expected at least 1");
+  return Loss(config);
+}
+
+template <class T>
+void Loss<T>::run(Worker& worker, std::size_t batch, const T* z, const std::uint32_t* labels, T* dz,
+                  double* sample_losses) const noexcept {
+  const std::size_t classes = config_.classes;
+  const double scale = 1 / static_cast<double>(batch);
+  const Range mine = worker.share(batch);
+  for (std::size_t i = mine.begin; i < mine.end; ++i) {
+    const double loss = sample_loss(config_.kind, classes, z + i * classes, labels[i], scale,
+                                    dz == nullptr ? nullptr : dz + i * classes);
+    sample_losses[i] = std::isnan(loss) ? kNan : loss;  // without a sign or a payload, which differ between machines
+  }
+  worker.barrier();
+}
+
+double mean_in_fixed_order(std::span<const double> values) noexcept {
+  return sum_in_pairs(values) / static_cast<double>(values.size());
+}
+
+template <class T>
+std::int32_t argmax(std::span<const T> values) noexcept {
+  std::size_t best = 0;
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    if (values[j] != values[j]) return -1;
+    if (values[j] > values[best]) best = j;
+  }
+  return static_cast<std::int32_t>(best);
+}
+
+template class Loss<float>;
+template class Loss<double>;
+template std::int32_t argmax<float>(std::span<const float>) noexcept;
+template std::int32_t argmax<double>(std::span<const double>) noexcept;
+
+}  // namespace udnn::ops

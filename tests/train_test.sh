@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# The whole journey, from the command line: what train prints, eval prints again; threads, interruption and death change no byte.
+set -euo pipefail
+udnn=$(realpath "$1")
+cd "$(mktemp -d)"
+trap 'rm -rf "$PWD"' EXIT
+
+fail() { echo "train_test: $*" >&2; exit 1; }
+field() { sed -n "s/.*\"$1\":\([^,}]*\).*/\1/p" <<<"$2"; }
+precision='all=bf16, w=e5m2, a=fx4.8, m=fx2.12:sr'
+train=("$udnn" train mlp digits --epochs 4 --batch 32 --opt adam --lr 3e-3 --seed 5 --quiet --precision "$precision")
+
+# One JSON object as the last line, with the fields that were promised.
+said=$("${train[@]}" --threads 2 --out two.udnn --json | tail -n 1)
+for name in accuracy kappa recall confusion train_images_per_second eval_images_per_second parameter_bytes peak_rss_bytes epochs loss precision threads isa; do
+  [[ -n $(field "$name" "$said") ]] || fail "no field '$name' in: $said"
+done
+accuracy=$(field accuracy "$said")
+awk "BEGIN {exit !($accuracy > 0.85)}" || fail "accuracy $accuracy, expected above 0.85"
+
+# eval of what was saved: the same accuracy, to the last digit; also after the checkpoint has been reduced to a model.
+evaluated=$(field accuracy "$("$udnn" eval two.udnn digits --json | tail -n 1)")
+[[ $evaluated == "$accuracy" ]] || fail "train says $accuracy, eval says $evaluated"
+"$udnn" export two.udnn small.udnn >/dev/null
+evaluated=$(field accuracy "$("$udnn" eval small.udnn digits --json | tail -n 1)")
+[[ $evaluated == "$accuracy" ]] || fail "train says $accuracy, eval of the reduced model says $evaluated"
+[[ $(stat -c %s small.udnn) -lt $(stat -c %s two.udnn) ]] || fail 'the reduced model is not smaller'
+
+# Any number of threads: the same bytes.
+for threads in 1 3 7; do
+  "${train[@]}" --threads "$threads" --out "$threads.udnn" >/dev/null
+  cmp -s two.udnn "$threads.udnn" || fail "$threads threads write other bytes than 2"
+done
+
+# Half of the way, then the rest: the same bytes.
+"${train[@]}" --steps 70 --out half.udnn >/dev/null
+"$udnn" train --resume half.udnn digits --epochs 4 --out half.udnn --quiet >/dev/null
+cmp -s two.udnn half.udnn || fail 'a resumed run writes other bytes'
+
+# SIGINT: saved, exit code 130, and the rest as if nothing had been.
+code=0
+"${train[@]}" --epochs 4000 --out stopped.udnn >/dev/null 2>said.txt &
+sleep 1; kill -INT $!; wait $! || code=$?
+[[ $code == 130 ]] || fail "SIGINT: exit $code, expected 130: $(cat said.txt)"
+"$udnn" eval stopped.udnn digits >/dev/null || fail 'what SIGINT left cannot be read'
+
+# kill -9 at any moment: what is there can be read. The first checkpoint is written before the first step.
+rounds=0
+for pause in 0.30 0.35 0.40 0.47 0.55 0.63 0.71; do
+  rm -f killed.udnn*
+  "${train[@]}" --epochs 4000 --out killed.udnn >/dev/null 2>&1 &
+  sleep "$pause"; kill -9 $!; wait $! 2>/dev/null || true
+  [[ -e killed.udnn ]] || continue  # killed before it had begun
+  "$udnn" eval killed.udnn digits >/dev/null || fail "killed after $pause s: what is there cannot be read"
+  rounds=$((rounds + 1))
+done
+[[ $rounds -ge 4 ]] || fail "only $rounds of 7 runs lived long enough to be killed while training"

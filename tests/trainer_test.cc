@@ -1,0 +1,241 @@
+// Training, its checkpoints and its model file, on a problem small enough to watch.
+#include "src/training/trainer.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "src/network/model.h"
+#include "src/training/checkpoint.h"
+#include "tests/support.h"
+#include "udnn/network.h"
+
+namespace udnn::test {
+namespace {
+
+using network::Model;
+using training::SavedRun;
+using training::Trainer;
+using training::TrainerConfig;
+
+/// Two classes, told apart by the sign of the first of four values.
+struct Problem {
+  Problem() : values(reals<float>(120 * 4, 3)), labels(120) {
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = values[4 * i] > 0 ? 1 : 0;
+    source = {.floats = values.data(), .divisor = 1, .size = 4, .count = labels.size(), .labels = labels.data()};
+  }
+  std::vector<float> values;
+  std::vector<std::uint32_t> labels;
+  network::SampleSource source;
+};
+
+Model model_of(std::string_view precision, ops::OptimizerKind optimizer = ops::OptimizerKind::kAdam) {
+  Model model;
+  model.config.description = *network::parse_network("4 - fc 12 - batchnorm relu - dropout 0.1 - fc 2");
+  model.config.precision = *Precision::parse(precision);
+  model.config.seed = 9;
+  model.config.batch = 16;
+  model.config.workers = 2;
+  model.config.optimizer.kind = optimizer;
+  model.engine = std::move(*network::Engine::create(model.config));
+  model.facts = base::Value::object();
+  return model;
+}
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("udnn_trainer_test_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  std::string file(const char* name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Trains `model` from `run` on; saves after every epoch and at the end.
+void train(Model& model, SavedRun run, const Problem& problem, const std::string& path) {
+  const auto team = Team::create(2);
+  auto trainer = Trainer::create(*model.engine, *team, problem.source, run.config, run.state);
+  ASSERT_TRUE(trainer) << trainer.error().message();
+  const auto save = [&](const training::TrainerState& state) {
+    model.facts.set("run", training::to_value({run.config, state}));
+    return network::save_model(path, model, network::ModelKind::kCheckpoint);
+  };
+  const auto summary = trainer->run({.save = save});
+  ASSERT_TRUE(summary) << summary.error().message();
+}
+
+TEST(Trainer, LearnsAtEveryKindOfPrecision) {
+  const Problem problem;
+  const auto team = Team::create(2);
+  for (const char* precision : {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18", "all=dfx12, s=fp32", "w=int4, a=uint8",
+                                "w=b1", "w=t2, a=fx3.3"}) {
+    Model model = model_of(precision);
+    auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
+    ASSERT_TRUE(trainer) << trainer.error().message();
+    ASSERT_TRUE(trainer->run({}));
+    EXPECT_GE(training::evaluate(*model.engine, *team, problem.source).confusion.accuracy(), 0.9) << precision;
+  }
+}
+
+// The state is complete: what a run that was cut in two writes is, byte for byte, what an uncut one writes.
+TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
+  const TemporaryFolder folder;
+  const Problem problem;
+  for (const char* precision : {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8"})
+    for (const std::size_t cut : {1, 8, 13, 24}) {
+      SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
+      TrainerConfig config{.epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = *training::Schedule::parse("cosine"), .seed = 9};
+      Model whole = model_of(precision);
+      train(whole, {config, {}}, problem, folder.file("whole.udnn"));
+
+      Model first = model_of(precision);
+      TrainerConfig until_cut = config;
+      until_cut.steps = cut;
+      train(first, {until_cut, {}}, problem, folder.file("cut.udnn"));
+      auto second = network::load_model(folder.file("cut.udnn"), {.batch = 16, .workers = 2, .training = true});
+      ASSERT_TRUE(second) << second.error().message();
+      const auto run = training::read_run(base::Field(second->facts, "cut.udnn")["run"]);
+      ASSERT_TRUE(run) << run.error().message();
+      ASSERT_EQ(run->state.step, cut);
+      train(*second, *run, problem, folder.file("cut.udnn"));
+      ASSERT_EQ(bytes_of(folder.file("cut.udnn")), bytes_of(folder.file("whole.udnn")));
+    }
+}
+
+TEST(Trainer, StopsWhenTheValidationAccuracyNoLongerRises) {
+  const Problem problem;
+  const auto team = Team::create(1);
+  Model model = model_of("all=fp32");
+  auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 500, .batch = 16, .learning_rate = 0.02, .validation = 0.25, .patience = 3});
+  ASSERT_TRUE(trainer);
+  std::size_t epochs = 0;
+  const auto summary = trainer->run({.on_epoch = [&](const training::EpochEvent& event) {
+    EXPECT_TRUE(event.validation);
+    EXPECT_EQ(event.validation->confusion.total(), 30);
+    ++epochs;
+    return Status();
+  }});
+  ASSERT_TRUE(summary);
+  EXPECT_TRUE(summary->stopped_early);
+  EXPECT_LT(epochs, 500);
+  EXPECT_EQ(summary->epochs, epochs);
+}
+
+TEST(Trainer, GivesUpWhenNothingIsFiniteAnyMore) {
+  Problem problem;
+  std::fill(problem.values.begin(), problem.values.end(), std::numeric_limits<float>::infinity());
+  const auto team = Team::create(1);
+  Model model = model_of("all=fp32");
+  auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 20, .batch = 16, .learning_rate = 0.02});
+  ASSERT_TRUE(trainer);
+  const auto summary = trainer->run({});
+  ASSERT_FALSE(summary);
+  EXPECT_NE(summary.error().message().find("not finite for 50 steps in a row"), std::string::npos) << summary.error().message();
+}
+
+TEST(Trainer, SaysWhichSettingIsWrong) {
+  const Problem problem;
+  const auto team = Team::create(1);
+  Model model = model_of("all=fp32");
+  const auto refusal = [&](const TrainerConfig& config, const network::SampleSource& source) {
+    const auto trainer = Trainer::create(*model.engine, *team, source, config);
+    return trainer ? "accepted" : trainer.error().message();
+  };
+  EXPECT_EQ(refusal({.batch = 17}, problem.source), "batch: 17, expected 1 to 16 (what the network was made for)");
+  EXPECT_EQ(refusal({.batch = 16, .learning_rate = 0}, problem.source), "lr: 0, expected a finite number above 0");
+  EXPECT_EQ(refusal({.batch = 16, .validation = 1}, problem.source), "validation: 1, expected 0 or more, and below 1");
+  EXPECT_EQ(refusal({.batch = 16, .patience = 2}, problem.source), "patience: 2, expected a validation share above 0 with it");
+  network::SampleSource wide = problem.source;
+  wide.size = 5;
+  EXPECT_EQ(refusal({.batch = 16}, wide), "data: samples of 5 values, expected 4 (the network's input)");
+}
+
+// A model file holds the weights in format w, packed; what they compute is what the checkpoint computes.
+TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
+  const TemporaryFolder folder;
+  const Problem problem;
+  const auto team = Team::create(2);
+  for (const char* precision : {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40"}) {
+    SCOPED_TRACE(precision);
+    Model model = model_of(precision);
+    train(model, {{.epochs = 2, .batch = 16, .learning_rate = 0.01}, {}}, problem, folder.file("checkpoint.udnn"));
+    ASSERT_TRUE(network::save_model(folder.file("model.udnn"), model, network::ModelKind::kModel).ok());
+    EXPECT_LT(std::filesystem::file_size(folder.file("model.udnn")), std::filesystem::file_size(folder.file("checkpoint.udnn")));
+    const auto outputs_of = [&](network::Engine& engine) {
+      std::vector<double> outputs(120 * 2);
+      team->run([&](Worker& worker) {
+        for (std::size_t first = 0; first < 120; first += 12)
+          engine.infer(worker, {.source = &problem.source, .first = first, .count = 12}, outputs.data() + 2 * first, nullptr, nullptr);
+      });
+      return outputs;
+    };
+    const auto want = outputs_of(*model.engine);
+    for (const char* name : {"checkpoint.udnn", "model.udnn"}) {
+      const auto loaded = network::load_model(folder.file(name), {.batch = 12, .workers = 2});
+      ASSERT_TRUE(loaded) << loaded.error().message();
+      EXPECT_EQ(outputs_of(*loaded->engine), want) << name;
+    }
+  }
+}
+
+TEST(ModelFile, CannotBeTrainedWithoutItsMasterWeights) {
+  const TemporaryFolder folder;
+  const Model model = model_of("w=b1");
+  ASSERT_TRUE(network::save_model(folder.file("model.udnn"), model, network::ModelKind::kModel).ok());
+  const auto loaded = network::load_model(folder.file("model.udnn"), {.training = true});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message(), folder.file("model.udnn") + ": holds no master weights, expected a checkpoint to train from");
+}
+
+TEST(ModelFile, TakesTensorsBackFromBothLayouts) {
+  Model from, to;
+  for (Model* model : {&from, &to}) {
+    model->config.description = *network::parse_network("6x6x2 - conv 3 3x3 relu - batchnorm - fc 5");
+    model->config.seed = model == &from ? 1 : 2;
+    model->engine = std::move(*network::Engine::create(model->config));
+  }
+  for (const auto layout : {network::TensorLayout::kKeras, network::TensorLayout::kTorch}) {
+    const auto tensors = network::export_tensors(*from.engine, layout);
+    const auto conv = std::find_if(tensors.begin(), tensors.end(), [](const auto& tensor) { return tensor.shape.size() == 4; });
+    ASSERT_NE(conv, tensors.end());
+    EXPECT_EQ(conv->name, layout == network::TensorLayout::kKeras ? "conv1.weights" : "conv1.weight");
+    EXPECT_EQ(conv->shape, layout == network::TensorLayout::kKeras ? (std::vector<std::size_t>{3, 3, 2, 3}) : (std::vector<std::size_t>{3, 2, 3, 3}));
+    const Status status = network::import_tensors(*to.engine, tensors, layout);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(network::export_tensors(*to.engine, layout), tensors);
+  }
+  auto tensors = network::export_tensors(*from.engine, network::TensorLayout::kKeras);
+  tensors.pop_back();
+  EXPECT_EQ(network::import_tensors(*to.engine, tensors, network::TensorLayout::kKeras).message(), "tensor 'fc1.bias' is missing");
+}
+
+TEST(Network, TrainsSavesAndPredictsThroughThePublicHeader) {
+  const TemporaryFolder folder;
+  const Problem problem;
+  auto made = Network::create({.layers = "4 - fc 16 relu - fc 2", .precision = "all=bf16, m=fp32", .batch = 16, .threads = 2});
+  ASSERT_TRUE(made) << made.error().message();
+  const auto trained = made->train({problem.values, problem.labels}, {.epochs = 40, .optimizer = "adam", .learning_rate = 0.01});
+  ASSERT_TRUE(trained) << trained.error().message();
+  const auto score = made->evaluate({problem.values, problem.labels});
+  ASSERT_TRUE(score);
+  EXPECT_GE(score->accuracy, 0.95);
+  ASSERT_TRUE(made->save(folder.file("network.udnn")).ok());
+  auto loaded = Network::load(folder.file("network.udnn"));
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  std::vector<double> before(240), after(240);
+  ASSERT_TRUE(made->predict(problem.values, before).ok());
+  ASSERT_TRUE(loaded->predict(problem.values, after).ok());
+  EXPECT_EQ(before, after);
+  EXPECT_EQ(made->predict(problem.values, std::span(before).first(3)).message(), "predict: 480 inputs and 3 outputs, expected 4 and 2 for each sample");
+}
+
+}  // namespace
+}  // namespace udnn::test

@@ -1,0 +1,81 @@
+// udnn eval: a saved model on a data set.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "src/base/json.h"
+#include "src/base/refusal.h"
+#include "src/data/load.h"
+#include "src/machine/memory.h"
+#include "src/network/model.h"
+#include "src/report/human.h"
+#include "tools/score.h"
+#include "tools/source.h"
+#include "tools/verb.h"
+
+namespace udnn::tools {
+
+namespace {
+
+struct EvalOptions {
+  std::string model, data;
+  std::size_t batch = 64;
+  int threads = 0;
+  double test_fraction = 0.2;
+  std::uint64_t seed = 1;
+  bool json = false;
+  bool quiet = false;
+};
+
+Status evaluate(const EvalOptions& options) {
+  const auto team = Team::create(options.threads);
+  if (!team) return team.error();
+  auto model = network::load_model(options.model, {.batch = options.batch, .workers = team->threads()});
+  if (!model) return model.error();
+  data::LoadOptions how;
+  how.test_fraction = options.test_fraction;
+  how.seed = options.seed;
+  const auto dataset = data::load(options.data, how);
+  if (!dataset) return dataset.error();
+  network::Engine& engine = *model->engine;
+  if (dataset->test.shape.size() != engine.inputs() || dataset->classes != engine.outputs())
+    return base::invalid("{}: samples of {} values in {} classes, expected {} and {} (the network's)", options.data, dataset->test.shape.size(), dataset->classes,
+                         engine.inputs(), engine.outputs());
+
+  const training::Evaluation evaluation = training::evaluate(engine, *team, source_of(dataset->test));
+  if (!options.quiet) {
+    print_score(evaluation, dataset->class_names);
+    fmt::print("{} images/s\n", report::human(evaluation.images_per_second));
+  }
+  if (!options.json) return {};
+  base::Value value = score_value(evaluation);
+  value.set("eval_images_per_second", evaluation.images_per_second);
+  value.set("parameter_bytes", engine.parameter_bits() / 8);
+  value.set("peak_rss_bytes", machine::peak_rss_bytes());
+  value.set("network", model->config.description.text());
+  value.set("precision", model->config.precision.text());
+  value.set("carrier", std::string(engine.carrier()));
+  value.set("threads", team->threads());
+  value.set("isa", std::string(engine.isa()));
+  fmt::print("{}\n", base::to_json(value));
+  return {};
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& action) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* const verb = app.add_subcommand("eval", "Evaluates a saved model on the test samples of a data set");
+  verb->add_option("model", options->model, "A file of udnn train --out")->required();
+  verb->add_option("data", options->data, "A name of udnn data list, or a path")->required();
+  verb->add_option("--batch", options->batch, "Samples at a time; the result does not depend on it")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
+  verb->add_option("--test-fraction", options->test_fraction, "Share for testing, of data that come without a test part")->capture_default_str();
+  verb->add_option("--seed", options->seed, "Which samples those are")->capture_default_str();
+  verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
+  verb->add_flag("--quiet", options->quiet, "No tables");
+  verb->footer("Example: udnn eval model.udnn mnist --json");
+  verb->callback([options, &action] { action = [options] { return evaluate(*options); }; });
+}
+
+}  // namespace udnn::tools

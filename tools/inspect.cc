@@ -1,0 +1,99 @@
+// udnn inspect: what this machine can run, or what a model is made of and what runs it.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "src/base/json.h"
+#include "src/machine/isa.h"
+#include "src/network/model.h"
+#include "src/report/human.h"
+#include "src/report/table.h"
+#include "tools/verb.h"
+
+namespace udnn::tools {
+
+namespace {
+
+struct InspectOptions {
+  std::string model;
+  int threads = 0;
+  bool json = false;
+};
+
+/// The widest tile, "6x64": rows by columns.
+template <class T>
+std::string tile(const kernels::GemmKernel<T>& gemm) {
+  return fmt::format("{}x{}", gemm.rows[gemm.vectors - 1], gemm.vectors * gemm.lanes);
+}
+
+Status inspect_machine(const InspectOptions& options) {
+  const auto team = Team::create(options.threads);
+  if (!team) return team.error();
+  const auto chosen = machine::chosen_kernel_table();
+  if (!chosen) return chosen.error();
+  report::Table table({"isa", "gemm_f32", "gemm_f64", "used"});
+  for (const kernels::KernelTable* kernels : machine::usable_kernel_tables())
+    table.add_row({kernels->isa, tile(kernels->f32.gemm), tile(kernels->f64.gemm), kernels == *chosen ? "yes" : ""});
+  if (options.json)
+    fmt::print("{}\n", base::to_json(base::Value::object({{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
+  else
+    fmt::print("{}{} threads\n", table.text(), team->threads());
+  return {};
+}
+
+/// "gemm_f32/avx512: every format of the plan fits a float" - what multiplies, and why.
+std::string kernel_of(const network::LayerSpec& layer, const network::Model& model) {
+  if (layer.macs() == 0) return "-";
+  const bool is_float = model.engine->carrier() == "float";
+  const Format& w = model.config.precision.format(layer.name, Role::kWeights);
+  const Format& a = model.config.precision.format(layer.name, Role::kActivations);
+  const Format own{.exponent_bits = is_float ? 8 : 11, .mantissa_bits = is_float ? 23 : 52, .bits = is_float ? 32 : 64};
+  const bool is_native = w == own && a == own;
+  return fmt::format("gemm_{}/{} {}", is_float ? "f32" : "f64", model.engine->isa(), is_native ? "native" : "emulated");
+}
+
+Status inspect_model(const InspectOptions& options) {
+  const auto model = network::load_model(options.model, {});
+  if (!model) return model.error();
+  const network::EngineConfig& config = model->config;
+  report::Table table({"layer", "output", "parameters", "MACs", "w", "a", "e", "g", "m", "s", "runs on"});
+  for (const network::LayerSpec& layer : config.description.layers) {
+    const auto format = [&](Role role) { return to_string(config.precision.format(layer.name, role)); };
+    table.add_row({layer.name, layer.out.text(), report::count(layer.parameters()), report::count(layer.macs()), format(Role::kWeights), format(Role::kActivations),
+                   format(Role::kErrors), format(Role::kGradients), format(Role::kMaster), format(Role::kState), kernel_of(layer, *model)});
+  }
+  if (options.json) {
+    base::Value value = base::Value::object({{"network", config.description.text()},
+                                             {"precision", config.precision.text()},
+                                             {"seed", fmt::format("{}", config.seed)},
+                                             {"carrier", std::string(model->engine->carrier())},
+                                             {"kind", model->has_master ? "checkpoint" : "model"},
+                                             {"parameters", config.description.parameters()},
+                                             {"macs", config.description.macs()},
+                                             {"parameter_bytes", model->engine->parameter_bits() / 8},
+                                             {"layers", table.value()},
+                                             {"facts", model->facts}});
+    fmt::print("{}\n", base::to_json(value));
+    return {};
+  }
+  fmt::print("{}\n{}", config.description.text(), table.text());
+  fmt::print("{} with {} parameters in {}; carrier {}: {}\n", model->has_master ? "checkpoint" : "model", report::human(static_cast<double>(config.description.parameters())),
+             report::human_bytes(static_cast<std::uint64_t>(model->engine->parameter_bits() / 8)), model->engine->carrier(),
+             model->engine->carrier() == "float" ? "every format of the plan fits a float" : "a format of the plan needs more than a float holds");
+  if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}\n", base::to_json(*data));
+  return {};
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* const verb = app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
+  verb->add_option("model", options->model, "A .udnn file; without it: this machine");
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
+  verb->add_flag("--json", options->json, "One JSON object");
+  verb->footer("Example: UDNN_ISA=avx2 udnn inspect --threads 2");
+  verb->callback([options, &action] { action = [options] { return options->model.empty() ? inspect_machine(*options) : inspect_model(*options); }; });
+}
+
+}  // namespace udnn::tools

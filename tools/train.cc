@@ -1,0 +1,342 @@
+// udnn train: a network, a data set, a precision or several.
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/json.h"
+#include "src/base/refusal.h"
+#include "src/data/load.h"
+#include "src/machine/memory.h"
+#include "src/network/model.h"
+#include "src/report/human.h"
+#include "src/report/progress.h"
+#include "src/report/table.h"
+#include "src/training/checkpoint.h"
+#include "src/training/trainer.h"
+#include "tools/interrupt.h"
+#include "tools/run_log.h"
+#include "tools/score.h"
+#include "tools/source.h"
+#include "tools/verb.h"
+
+namespace udnn::tools {
+
+namespace {
+
+struct TrainOptions {
+  std::vector<std::string> what;  // NET DATA, or DATA with --resume
+  std::vector<std::string> precisions = {"all=fp32"};
+  std::size_t epochs = 10;
+  bool epochs_given = false;
+  std::size_t steps = 0;
+  std::size_t batch = 64;
+  std::string optimizer = "sgd";
+  std::string schedule = "constant";
+  std::string loss = "softmax";
+  std::string exec = "auto";
+  double learning_rate = 0.05;
+  double momentum = 0.9;
+  double weight_decay = 0;
+  double clip = 0;
+  double max_column_norm = 0;
+  double validation = 0;
+  std::size_t patience = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  std::string out, resume, init, log;
+  std::size_t log_roles_every = 100;
+  double test_fraction = 0.2;
+  bool json = false;
+  bool quiet = false;
+};
+
+/// What one run came to, for the table and for --json.
+struct TrainOutcome {
+  training::TrainerSummary summary;
+  training::TrainerState state;
+  training::Evaluation evaluation;
+  double parameter_bytes = 0;
+  std::size_t memory_bytes = 0;
+  std::string precision, carrier, isa;
+  network::NetworkDescription description;
+};
+
+Result<network::Model> new_model(const TrainOptions& options, const std::string& precision_text, const data::Dataset& dataset, int workers) {
+  auto description = network::find_network(options.what[0], shape_of(dataset.train.shape), dataset.classes);
+  if (!description) return description.error();
+  auto precision = Precision::parse(precision_text);
+  if (!precision) return base::invalid("--precision: {}", precision.error().message());
+  const auto loss = ops::parse_loss(options.loss);
+  if (!loss) return base::invalid("--{}", loss.error().message());
+  const auto kind = ops::parse_optimizer(options.optimizer);
+  if (!kind) return base::invalid("--opt: {}", kind.error().message());
+
+  network::Model model{.config = {.description = std::move(*description),
+                                  .precision = std::move(*precision),
+                                  .seed = options.seed,
+                                  .batch = options.batch,
+                                  .workers = workers,
+                                  .loss = *loss,
+                                  .optimizer = {.kind = *kind, .momentum = options.momentum, .weight_decay = options.weight_decay},
+                                  .clip_norm = options.clip,
+                                  .max_column_norm = options.max_column_norm}};
+  auto engine = network::Engine::create(model.config);
+  if (!engine) return engine.error();
+  model.engine = std::move(*engine);
+  if (options.init.empty()) return model;
+
+  const auto start = network::load_model(options.init, {});
+  if (!start) return start.error();
+  if (!start->has_master) return base::invalid("--init: {}: holds no master weights, expected a file of udnn train --out or udnn import", options.init);
+  if (Status status = network::copy_parameters(*start->engine, *model.engine); !status.ok()) return base::invalid("--init: {}: {}", options.init, status.message());
+  return model;
+}
+
+/// The model and the state of its training, from the file of --resume. Errors: kInvalidArgument where the data are not those it was trained on.
+Result<network::Model> resumed_model(const TrainOptions& options, const data::Dataset& dataset, int workers, training::SavedRun& run) {
+  // The batch stands in the file, and the engine's size hangs on it: read once for the facts, then as it has to be.
+  auto model = network::load_model(options.resume, {.batch = 1, .workers = 1});
+  if (!model) return model.error();
+  const base::Field facts(model->facts, options.resume);
+  const auto saved = training::read_run(facts["run"]);
+  if (!saved) return saved.error();
+  run = *saved;
+  const auto fingerprint = facts["data"]["fingerprint"].text();
+  if (!fingerprint) return fingerprint.error();
+  if (*fingerprint != dataset.fingerprint)
+    return base::invalid("{}: trained on data with fingerprint {}, expected those of '{}' ({})", options.resume, *fingerprint, dataset.name, dataset.fingerprint);
+  return network::load_model(options.resume, {.batch = run.config.batch, .workers = workers, .training = true});
+}
+
+base::Value data_facts(const data::Dataset& dataset) {
+  base::Value names = base::Value::array();
+  for (const std::string& name : dataset.class_names) names.push_back(name);
+  return base::Value::object({{"name", dataset.name}, {"fingerprint", dataset.fingerprint}, {"shape", shape_of(dataset.train.shape).text()}, {"divisor", dataset.train.divisor},
+                              {"classes", std::move(names)}});
+}
+
+/// Refuses a path that could never be written, before hours of training and not after.
+Status can_be_written(const char* option, const std::string& path) {
+  if (path.empty()) return {};
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error))
+    return base::refusal(StatusCode::kIoError, "{}: {}: {}", option, path, error ? error.message() : "Not a directory");
+  return {};
+}
+
+Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& precision, const data::Dataset& dataset, const Team& team, report::ProgressBar& bar) {
+  training::SavedRun run;
+  auto model = options.resume.empty() ? new_model(options, precision, dataset, team.threads()) : resumed_model(options, dataset, team.threads(), run);
+  if (!model) return model.error();
+  if (options.resume.empty()) {
+    const auto schedule = training::Schedule::parse(options.schedule);
+    if (!schedule) return base::invalid("--{}", schedule.error().message());
+    run.config = {.epochs = options.epochs,
+                  .batch = options.batch,
+                  .learning_rate = options.learning_rate,
+                  .schedule = *schedule,
+                  .validation = options.validation,
+                  .patience = options.patience,
+                  .seed = options.seed};
+    model->facts = base::Value::object({{"data", data_facts(dataset)}});
+  } else if (options.epochs_given) {
+    run.config.epochs = options.epochs;
+  }
+  run.config.steps = options.steps;
+  run.config.collect_every = options.log.empty() ? 0 : options.log_roles_every;
+
+  network::Engine& engine = *model->engine;
+  if (options.exec == "native" && model->config.precision.text() != "all=fp32" && model->config.precision.text() != "all=fp64")
+    return base::refusal(StatusCode::kUnsupported, "--exec native: '{}' has no native kernels yet, only all=fp32 and all=fp64 have; expected auto or emulated",
+                         model->config.precision.text());
+  const network::SampleSource source = source_of(dataset.train);
+  auto trainer = training::Trainer::create(engine, team, source, run.config, run.state);
+  if (!trainer) return trainer.error();
+
+  auto log = RunLog::open(options.log, !options.resume.empty());
+  if (!log) return log.error();
+  if (Status status = log->run(*model, run, dataset.name, team.threads()); !status.ok()) return status;
+
+  const auto save = [&](const training::TrainerState& state) -> Status {
+    if (options.out.empty()) return {};
+    model->facts.set("run", training::to_value({run.config, state}));
+    Status status = network::save_model(options.out, *model, network::ModelKind::kCheckpoint);
+    return status.ok() ? status : Status(status.code(), "--out: " + status.message());
+  };
+  if (Status status = save(run.state); !status.ok()) return status;  // from now on there is something to go on from
+
+  std::size_t drawn_epoch = run.config.epochs;
+  const training::TrainerEvents events{
+      .on_step =
+          [&](const training::StepEvent& event) {
+            if (event.epoch != drawn_epoch) {
+              bar.start(fmt::format("epoch {}/{}", event.epoch + 1, run.config.epochs), event.epoch_samples);
+              drawn_epoch = event.epoch;
+            }
+            bar.update(event.samples, fmt::format("loss {:.4f}", event.outcome.loss));
+            return log->step(event, engine);
+          },
+      .on_epoch =
+          [&](const training::EpochEvent& event) {
+            bar.finish();
+            return log->epoch(event);
+          },
+      .save = save,
+      .stop = [] { return caught_interrupt() != 0; },
+  };
+  const auto summary = trainer->run(events);
+  bar.finish();
+  if (!summary) return summary.error();
+  if (summary->stopped)
+    return base::refusal(StatusCode::kInterrupted, "stopped after {} steps by signal {}{}", summary->steps, caught_interrupt(),
+                         options.out.empty() ? "; nothing was saved, because there is no --out" : "; udnn train --resume " + options.out + " goes on");
+
+  const network::SampleSource test = source_of(dataset.test);
+  TrainOutcome outcome{.summary = *summary,
+                       .state = trainer->state(),
+                       .evaluation = training::evaluate(engine, team, test),
+                       .parameter_bytes = engine.parameter_bits() / 8,
+                       .memory_bytes = engine.memory_bytes(),
+                       .precision = model->config.precision.text(),
+                       .carrier = std::string(engine.carrier()),
+                       .isa = std::string(engine.isa()),
+                       .description = model->config.description};
+  base::Value metrics = score_value(outcome.evaluation);
+  metrics.set("training_loss", summary->loss);
+  model->facts.set("metrics", std::move(metrics));
+  if (Status status = save(trainer->state()); !status.ok()) return status;
+  if (Status status = log->end(outcome.evaluation); !status.ok()) return status;
+  return outcome;
+}
+
+base::Value outcome_value(const TrainOutcome& outcome, int threads) {
+  base::Value value = score_value(outcome.evaluation);
+  value.set("training_loss", outcome.summary.loss);
+  value.set("epochs", outcome.summary.epochs);
+  value.set("steps", outcome.summary.steps);
+  value.set("stopped_early", outcome.summary.stopped_early);
+  value.set("train_images_per_second", outcome.summary.images_per_second);
+  value.set("eval_images_per_second", outcome.evaluation.images_per_second);
+  value.set("parameter_bytes", outcome.parameter_bytes);
+  value.set("parameters", outcome.description.parameters());
+  value.set("macs", outcome.description.macs());
+  value.set("tensor_bytes", outcome.memory_bytes);
+  value.set("peak_rss_bytes", machine::peak_rss_bytes());
+  value.set("lost_updates", outcome.state.lost_share());
+  value.set("skipped_steps", outcome.state.skipped);
+  value.set("network", outcome.description.text());
+  value.set("precision", outcome.precision);
+  value.set("carrier", outcome.carrier);
+  value.set("threads", threads);
+  value.set("isa", outcome.isa);
+  return value;
+}
+
+report::Table comparison(std::span<const TrainOutcome> outcomes) {
+  report::Table table({"precision", "accuracy %", "kappa", "images/s", "parameter bytes", "updates lost %"});
+  for (const TrainOutcome& outcome : outcomes)
+    table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2), report::fixed(outcome.evaluation.confusion.kappa(), 4),
+                   report::fixed(outcome.summary.images_per_second, 0), report::fixed(outcome.parameter_bytes, 0), report::fixed(100 * outcome.state.lost_share(), 1)});
+  return table;
+}
+
+Status train(const TrainOptions& options) {
+  if (options.precisions.size() > 1 && !(options.out.empty() && options.log.empty() && options.resume.empty()))
+    return base::invalid("--precision: {} of them, expected one together with --out, --log or --resume", options.precisions.size());
+  for (const auto& [option, path] : {std::pair<const char*, const std::string&>{"--out", options.out}, {"--log", options.log}})
+    if (Status status = can_be_written(option, path); !status.ok()) return status;
+  const auto team = Team::create(options.threads);
+  if (!team) return team.error();
+  // What can be refused without the data is refused before they are read.
+  for (const std::string& text : options.precisions)
+    if (const auto precision = Precision::parse(text); !precision) return base::invalid("--precision: {}", precision.error().message());
+  data::LoadOptions how;
+  how.test_fraction = options.test_fraction;
+  how.seed = options.seed;
+  const auto dataset = data::load(options.what.back(), how);
+  if (!dataset) return dataset.error();
+
+  catch_interrupts();
+  report::ProgressConfig progress;
+  progress.style = options.quiet ? report::ProgressStyle::kQuiet : report::style_for(stderr);
+  progress.unit = "images";
+  report::ProgressBar bar(std::move(progress));
+  std::vector<TrainOutcome> outcomes;
+  base::Value runs = base::Value::array();
+  for (const std::string& precision : options.precisions) {
+    if (options.precisions.size() > 1 && !options.quiet) fmt::print(stderr, "{}\n", precision);
+    auto outcome = train_once(options, precision, *dataset, *team, bar);
+    if (!outcome) return outcome.error();
+    outcomes.push_back(std::move(*outcome));
+    runs.push_back(outcome_value(outcomes.back(), team->threads()));
+  }
+
+  const bool single = outcomes.size() == 1;
+  if (!options.quiet || (!options.json && !single)) {
+    if (single) {
+      print_score(outcomes[0].evaluation, dataset->class_names);
+      fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n", report::human(outcomes[0].summary.images_per_second),
+                 report::human(outcomes[0].evaluation.images_per_second), report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
+                 100 * outcomes[0].state.lost_share());
+    } else {
+      fmt::print("{}", comparison(outcomes).text());
+    }
+  }
+  if (options.json) fmt::print("{}\n", base::to_json(single ? runs.items()[0] : base::Value::object({{"runs", runs}})));
+  return {};
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* const verb = app.add_subcommand("train", "Trains a network on a data set, at one precision or at several");
+  verb->add_option("what", options->what, "NET DATA. NET: mlp, lenet, cifarquick, convnet, a line such as \"784 - fc 10\", or a .toml file. DATA: a name of udnn data list, or a path")
+      ->expected(0, 2);
+  verb->add_option("--precision", options->precisions, "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
+      ->take_all()
+      ->capture_default_str();
+  CLI::Option* const epochs = verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
+  verb->add_option("--steps", options->steps, "Stop after so many steps in all; the schedule stays that of the epochs");
+  verb->add_option("--batch", options->batch, "Samples in a step")->capture_default_str();
+  verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")->capture_default_str();
+  verb->add_option("--lr", options->learning_rate, "Learning rate")->capture_default_str();
+  verb->add_option("--schedule", options->schedule, "constant, cosine, linear, \"step FACTOR EPOCHS\", \"exponential FACTOR\"")->capture_default_str();
+  verb->add_option("--momentum", options->momentum, "Of momentum and nesterov")->capture_default_str();
+  verb->add_option("--weight-decay", options->weight_decay, "Of weights, not of biases")->capture_default_str();
+  verb->add_option("--clip", options->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
+  verb->add_option("--max-column-norm", options->max_column_norm, "Largest norm of the weights into one output; 0: any")->capture_default_str();
+  verb->add_option("--loss", options->loss, "softmax, mse, hinge, bce")->capture_default_str();
+  verb->add_option("--validation", options->validation, "Share of the training samples held back to watch")->capture_default_str();
+  verb->add_option("--patience", options->patience, "Stop after so many epochs without a better validation accuracy; 0: never")->capture_default_str();
+  verb->add_option("--test-fraction", options->test_fraction, "Share for testing, of data that come without a test part")->capture_default_str();
+  verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
+  verb->add_option("--exec", options->exec, "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
+      ->check(CLI::IsMember({"auto", "native", "emulated"}))
+      ->capture_default_str();
+  verb->add_option("--out", options->out, "Where the model goes: before the first step, after each epoch, at the end");
+  verb->add_option("--resume", options->resume, "Go on from a file of --out; then DATA alone is named");
+  verb->add_option("--init", options->init, "Start from the weights of a file of --out or of udnn import");
+  verb->add_option("--log", options->log, "One JSON object a line: every step, every epoch, the roles now and then");
+  verb->add_option("--log-roles-every", options->log_roles_every, "Steps between two looks at overflow, underflow and error of every role")->capture_default_str();
+  verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
+  verb->add_flag("--quiet", options->quiet, "No progress, no tables");
+  verb->footer("Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 --out model.udnn\n\n" + network::network_help());
+  verb->callback([options, epochs, &action] {
+    const std::size_t wanted = options->resume.empty() ? 2 : 1;
+    if (options->what.size() < wanted) throw CLI::RequiredError(options->what.empty() && wanted == 2 ? "net" : "data");
+    if (options->what.size() > wanted) throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
+    options->epochs_given = epochs->count() > 0;
+    action = [options] { return train(*options); };
+  });
+}
+
+}  // namespace udnn::tools
