@@ -1,11 +1,13 @@
 // kernels/philox.h: Philox4x32-10 for many counters at once (src/base/philox.h says what the counters mean).
 //
-// A 64-bit lane carries one 32-bit word of one block in its lower half; what gathers in the upper half is never read, because the multiplication
-// takes lower halves. Ten rounds of
+// A 64-bit lane carries one 32-bit word of one block in its lower half; what gathers in the upper half is never read,
+// because the multiplication takes lower halves. Ten rounds of
 //
-//   x0 x1 x2 x3  ->  high(x2 * kM1) ^ x1 ^ k0,   low(x2 * kM1),   high(x0 * kM0) ^ x3 ^ k1,   low(x0 * kM0);     k += kW
+//   x0 x1 x2 x3  ->  high(x2 * kM1) ^ x1 ^ k0,   low(x2 * kM1),   high(x0 * kM0) ^ x3 ^ k1,   low(x0 * kM0);     k +=
+//   kW
 //
-// Lane 2l holds block l of the vector and lane 2l + 1 block l + lanes / 2: pairing within 128 bits then leaves the words in order.
+// Lane 2l holds block l of the vector and lane 2l + 1 block l + lanes / 2: pairing within 128 bits then leaves the
+// words in order.
 #pragma once
 
 #include <cstddef>
@@ -64,7 +66,8 @@ struct Philox {
     for (std::size_t v = 0; v < kVectors; ++v) {
       const Lanes first_two = (x0[v] & lower) | (x1[v] << 32), last_two = (x2[v] & lower) | (x3[v] << 32);
       auto* const to = words + v * kBlocks * 4;
-      xsimd::bitwise_cast<xsimd::batch<std::uint32_t, Arch>>(pair_halves<false>(first_two, last_two)).store_unaligned(to);
+      xsimd::bitwise_cast<xsimd::batch<std::uint32_t, Arch>>(pair_halves<false>(first_two, last_two))
+          .store_unaligned(to);
       xsimd::bitwise_cast<xsimd::batch<std::uint32_t, Arch>>(pair_halves<true>(first_two, last_two))
           .store_unaligned(to + 2 * kBlocks);
     }

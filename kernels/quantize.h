@@ -1,13 +1,15 @@
 // kernels/quantize.h: rounding to fixed point and to floats, one body for each of the three grids.
 //
-// All of them cut a magnitude into whole steps and a rest, and let the mode decide whether the rest is worth a step more:
+// All of them cut a magnitude into whole steps and a rest, and let the mode decide whether the rest is worth a step
+// more:
 //
 //   rne  nearest_integer of the hardware     rna  rest >= 1/2           rtz  never
 //   rup  rest > 0 and x > 0                  rdn  rest > 0 and x < 0    odd  rest > 0 and the whole part is even
 //   sr   rest + word 2^-32 >= 1
 //
-// Scaling by a power of two is exact, except that tiny values may underflow where a step is larger than 1; the three modes that ask "rest > 0" ask x
-// itself then, and the others cannot tell the difference (a rest below 2^-32 never carries).
+// Scaling by a power of two is exact, except that tiny values may underflow where a step is larger than 1; the three
+// modes that ask "rest > 0" ask x itself then, and the others cannot tell the difference (a rest below 2^-32 never
+// carries).
 #pragma once
 
 #include <cstddef>
@@ -39,6 +41,16 @@ struct Steps {
   using Vector = xsimd::batch<T, Arch>;
   using Bits = xsimd::batch<WordOf<T>, Arch>;
 
+  /// The steps of a magnitude, except that what has underflowed is more than none, where that is asked.
+  static Vector of(Vector steps, Vector x) noexcept {
+    if constexpr (kMode == Mode::kUp || kMode == Mode::kDown || kMode == Mode::kToOdd) {
+      const Vector zero(T{0});
+      return xsimd::select((steps == zero) & ((x < zero) | (x > zero)), Vector(std::numeric_limits<T>::min()), steps);
+    } else {
+      return steps;
+    }
+  }
+
   /// round(steps), steps >= 0: a magnitude in units of the grid, below 2^53 or whole; x is the value it comes from.
   static Vector round(Vector steps, [[maybe_unused]] Vector x, [[maybe_unused]] const Piece<T>& piece,
                       [[maybe_unused]] std::size_t i, [[maybe_unused]] Bits random_mask) noexcept {
@@ -46,7 +58,7 @@ struct Steps {
     const Vector whole = whole_part(steps);
     if constexpr (kMode == Mode::kTowardZero) return whole;
     const Vector zero(T{0});
-    const auto has_rest = (steps != whole) | ((steps == zero) & (x != zero));
+    const auto has_rest = steps > whole;
     auto goes_on = has_rest;
     if constexpr (kMode == Mode::kNearestAway) goes_on = steps - whole >= Vector(T{0.5});
     if constexpr (kMode == Mode::kStochastic)
@@ -78,14 +90,15 @@ struct RoundFixed {
       if constexpr (!kWraps && kMode == Mode::kNearestEven) return (nearest_integer(steps) + zero) * unit;
 
       const Vector sign = given & sign_bit;
-      Vector magnitude = xsimd::abs(steps);
+      Vector magnitude = Steps<T, Arch, kMode>::of(xsimd::abs(steps), given);
       if constexpr (kWraps) magnitude = low_bits(magnitude, Vector(grid.modulus));
       Vector code = Steps<T, Arch, kMode>::round(magnitude, given, piece, i, random_mask) ^ sign;
       if constexpr (kWraps) {
         const Vector modulus(grid.modulus);  // |code| <= modulus, so one turn is enough
         code = code + xsimd::select(code > highest, -modulus, xsimd::select(code < lowest, modulus, zero));
       } else {
-        code = xsimd::min(xsimd::max(code, lowest), highest);  // values beyond the ends, and signs that the format lacks
+        code =
+            xsimd::min(xsimd::max(code, lowest), highest);  // values beyond the ends, and signs that the format lacks
       }
       return (code + zero) * unit;  // + 0: no code is -0
     });
@@ -106,11 +119,16 @@ struct FloatEnds {
   using Vector = xsimd::batch<T, Arch>;
 
   explicit FloatEnds(const FloatGrid<T>& grid) noexcept
-      : largest(grid.largest), over_positive(grid.over[0]), over_negative(grid.over[1]), nan(grid.nan), flush_below(grid.flush_below) {}
+      : largest(grid.largest),
+        over_positive(grid.over[0]),
+        over_negative(grid.over[1]),
+        nan(grid.nan),
+        flush_below(grid.flush_below) {}
 
   Vector finish(Vector magnitude, Vector x) const noexcept {
     Vector over = over_positive;
-    if constexpr (kMode == Mode::kUp || kMode == Mode::kDown) over = xsimd::select(x < Vector(T{0}), over_negative, over);
+    if constexpr (kMode == Mode::kUp || kMode == Mode::kDown)
+      over = xsimd::select(x < Vector(T{0}), over_negative, over);
     const Vector kept = xsimd::select(magnitude < flush_below, Vector(T{0}), magnitude);
     const Vector ended = xsimd::select(magnitude > largest, over, kept);
     return xsimd::select((x == x) & (ended == ended), ended | (x & Vector(T{-0.0})), nan);
@@ -119,7 +137,8 @@ struct FloatEnds {
   Vector largest, over_positive, over_negative, nan, flush_below;
 };
 
-/// Floats with a smaller exponent range than T: the step of a magnitude in [2^e, 2^(e+1)) is 2^(e-M), that of 2^emin below.
+/// Floats with a smaller exponent range than T: the step of a magnitude in [2^e, 2^(e+1)) is 2^(e-M), that of 2^emin
+/// below.
 template <class T, class Arch, Mode kMode>
 struct RoundNarrowFloat {
   using Vector = xsimd::batch<T, Arch>;
@@ -132,21 +151,22 @@ struct RoundNarrowFloat {
     const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal);
     const Vector exponent_mask(std::numeric_limits<T>::infinity());
     const WordOf<T> mantissa = static_cast<WordOf<T>>(grid.mantissa_bits) << kMantissa;
-    const Bits to_step(mantissa);                                     // bits(2^e) - this = bits(2^(e-M))
-    const Bits to_inverse((2 * kBias << kMantissa) + mantissa);       // this - bits(2^e) = bits(2^(M-e))
+    const Bits to_step(mantissa);                                // bits(2^e) - this = bits(2^(e-M))
+    const Bits to_inverse((2 * kBias << kMantissa) + mantissa);  // this - bits(2^e) = bits(2^(M-e))
     const Bits random_mask(WordOf<T>{grid.random_mask});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
       const Vector absolute = xsimd::abs(x);
       const Vector magnitude = xsimd::select(absolute < beyond, absolute, beyond);
       const Bits power = as_bits(xsimd::max(magnitude & exponent_mask, smallest_normal));
-      const Vector steps = magnitude * as_value<T>(to_inverse - power);
+      const Vector steps = Steps<T, Arch, kMode>::of(magnitude * as_value<T>(to_inverse - power), x);
       const Vector rounded = Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask);
       return ends.finish(rounded * as_value<T>(power - to_step), x);
     });
   }
 };
 
-/// Floats with the exponents of T, whose bits are then those of T but for the dropped ones: a carry out of them is the rounding, whatever it reaches.
+/// Floats with the exponents of T, whose bits are then those of T but for the dropped ones: a carry out of them is the
+/// rounding, whatever it reaches.
 template <class T, class Arch, Mode kMode>
 struct RoundWideFloat {
   using Vector = xsimd::batch<T, Arch>;
@@ -177,7 +197,8 @@ struct RoundWideFloat {
     const FloatEnds<T, Arch, kMode> ends(grid);
     const int dropped = kMantissa - grid.mantissa_bits;
     const Word step = Word{1} << dropped;
-    const Bits step_bits(step), all_dropped(step - 1), below_half(dropped > 0 ? step / 2 - 1 : 0), half(step / 2), none(Word{0});
+    const Bits step_bits(step), all_dropped(step - 1), below_half(dropped > 0 ? step / 2 - 1 : 0), half(step / 2),
+        none(Word{0});
     const Bits random_mask(Word{grid.random_mask});
     const Vector smallest_normal(grid.smallest_normal), zero(T{0});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {

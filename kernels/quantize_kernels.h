@@ -1,8 +1,9 @@
-// kernels/quantize_kernels.h: what the floors above see of the rounding kernels. quantize.h, quantize_scaled.h, quantize_sums.h and philox.h
-// have the bodies; formats.md the meaning.
+// kernels/quantize_kernels.h: what the floors above see of the rounding kernels. quantize.h, quantize_scaled.h,
+// quantize_sums.h and philox.h have the bodies; formats.md the meaning.
 //
-// Values are rounded in the carrier T. Every operation in them is exact except the rounding that is meant, so all instruction sets give the
-// same bits. The floating-point environment must be the default one: nearest-even, subnormals kept.
+// Values are rounded in the carrier T. Every operation in them is exact except the rounding that is meant, so all
+// instruction sets give the same bits. The floating-point environment must be the default one: nearest-even, subnormals
+// kept.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +13,15 @@ namespace udnn::kernels {
 
 inline constexpr int kRoundingModes = 7;  ///< in the order of udnn::Rounding: rne rna rtz rup rdn odd sr
 
-/// q[i] = x[i] rounded. x may be q. Nothing needs alignment; nothing outside [count] is read or written, except `words`.
+/// q[i] = x[i] rounded. x may be q. Nothing needs alignment; nothing outside [count] is read or written, except
+/// `words`.
 template <class T>
 struct Piece {
   const T* x;
   T* q;
   std::size_t count;
-  const std::uint32_t* words;  ///< [count rounded up to 16], the random word of each element; stochastic rounding alone reads it
+  const std::uint32_t*
+      words;  ///< [count rounded up to 16], the random word of each element; stochastic rounding alone reads it
 };
 
 /// Multiples of a power of two, codes lowest .. highest.   q = round(x * inverse) * unit
@@ -28,7 +31,7 @@ struct FixedGrid {
   T inverse;  ///< 2^-s
   T lowest;
   T highest;
-  T modulus;  ///< 2^N: where codes wrap
+  T modulus;                  ///< 2^N: where codes wrap
   std::uint32_t random_mask;  ///< the bits of a word that count: the upper K
 };
 
@@ -39,30 +42,32 @@ struct FloatGrid {
   T smallest_normal;  ///< 2^emin
   T beyond;           ///< a power of two above `largest`: whatever reaches it has overflowed
   T largest;
-  T over[2];          ///< what a positive and a negative magnitude above `largest` becomes: infinity, NaN or largest
-  T nan;              ///< what NaN becomes: NaN, or 0 where the format has none
-  T flush_below;      ///< smallest_normal, or 0: magnitudes below become zero
+  T over[2];      ///< what a positive and a negative magnitude above `largest` becomes: infinity, NaN or largest
+  T nan;          ///< what NaN becomes: NaN, or 0 where the format has none
+  T flush_below;  ///< smallest_normal, or 0: magnitudes below become zero
   std::uint32_t random_mask;
 };
 
-/// Multiples of a real unit, or two or three values. One entry for each element of a piece, so that channels can differ.
+/// Multiples of a real unit, or two or three values. One entry for each element of a piece, so that channels can
+/// differ.
 struct ScaledGrid {
   const double* unit;
-  const double* lowest;     ///< codes
+  const double* lowest;  ///< codes
   const double* highest;
   const double* threshold;  ///< ternary alone
   double modulus;           ///< 2^N where codes wrap, 0 where they saturate
   std::uint32_t random_mask;
 };
 
-/// Facts of one piece. Counts are whole numbers. Sums go over eight chains, element i to chain i mod 8, which are added as a fixed tree.
+/// Facts of one piece. Counts are whole numbers. Sums go over eight chains, element i to chain i mod 8, which are added
+/// as a fixed tree.
 struct PieceSums {
-  double zeros_in;       ///< x == 0
-  double zeros_out;      ///< x != 0, q == 0
-  double saturated;      ///< finite x below lowest or above highest
-  double non_finite;     ///< x infinite or NaN
-  double max_abs;        ///< of the finite x
-  double error_sum;      ///< q - x where both are finite, as the two that follow
+  double zeros_in;    ///< x == 0
+  double zeros_out;   ///< x != 0, q == 0
+  double saturated;   ///< finite x below lowest or above highest
+  double non_finite;  ///< x infinite or NaN
+  double max_abs;     ///< of the finite x
+  double error_sum;   ///< q - x where both are finite, as the two that follow
   double error_squares;
   double value_squares;  ///< x^2
 };
@@ -70,10 +75,10 @@ struct PieceSums {
 /// What a scale rule asks of a piece: of its finite values alone.
 struct PieceRange {
   double finite;
-  double min;        ///< at most 0
-  double max;        ///< at least 0
-  double magnitude;  ///< sum |x|
-  double above[2];   ///< values with |x| > threshold[0], threshold[1]
+  double min;              ///< at most 0
+  double max;              ///< at least 0
+  double magnitude;        ///< sum |x|
+  double above[2];         ///< values with |x| > threshold[0], threshold[1]
   double magnitude_above;  ///< sum of those |x| > threshold[0]
 };
 
@@ -97,7 +102,8 @@ struct QuantizeKernels {
   /// lowest, highest: as values, one for each element.
   PieceSums (*sums)(const T* x, const T* q, std::size_t count, const double* lowest, const double* highest) noexcept;
   PieceRange (*range)(const T* x, std::size_t count, const double* threshold) noexcept;
-  /// words[4 b + w] = word w of Philox at block first_block + b, b < blocks; `words` has room for a multiple of 16 blocks.
+  /// words[4 b + w] = word w of Philox at block first_block + b, b < blocks; `words` has room for a multiple of 16
+  /// blocks.
   void (*philox)(const PhiloxKey& key, std::uint64_t first_block, std::size_t blocks, std::uint32_t* words) noexcept;
 };
 

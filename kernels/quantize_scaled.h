@@ -1,10 +1,12 @@
-// kernels/quantize_scaled.h: rounding to multiples of a real unit, to two values, to three. Computed in lanes of double for both carriers.
+// kernels/quantize_scaled.h: rounding to multiples of a real unit, to two values, to three. Computed in lanes of double
+// for both carriers.
 //
 //   integer   code = clamp(round(x / unit), lowest, highest);   q = code * unit
 //
-// The quotient of two doubles is rounded, so the decision is taken on the remainder, which is exact: with whole = floor(|x| / unit) the remainder
-// |x| - whole * unit has no more bits than x and unit have (the division may have rounded up to the next integer: one step back then).
-// A carrier value equal to code * unit as the carrier rounds it *is* that code, in every mode: else directed modes would move what they have made.
+// The quotient of two doubles is rounded, so the decision is taken on the remainder, which is exact: with whole =
+// floor(|x| / unit) the remainder |x| - whole * unit has no more bits than x and unit have (the division may have
+// rounded up to the next integer: one step back then). A carrier value equal to code * unit as the carrier rounds it
+// *is* that code, in every mode: else directed modes would move what they have made.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +17,23 @@
 
 namespace udnn::kernels {
 
-/// Calls body(x, i) -> q on vectors of double; the rest goes through arrays on the stack. The grid's arrays are read for [count] alone.
+/// Calls body(x, i) -> q on vectors of double; the rest goes through arrays on the stack. The grid's arrays are read
+/// for [count] alone.
 template <class T, class Arch, class Body>
 inline void on_each_double(const Piece<T>& piece, const Body& body) noexcept {
   using Vector = xsimd::batch<double, Arch>;
   std::size_t i = 0;
   for (; i + Vector::size <= piece.count; i += Vector::size)
-    store_from_double<Arch>(piece.q + i, body(load_as_double<Arch>(piece.x + i), i,
-                                              [i](const double* from) noexcept { return Vector::load_unaligned(from + i); }));
+    store_from_double<Arch>(piece.q + i, body(load_as_double<Arch>(piece.x + i), i, [i](const double* from) noexcept {
+                              return Vector::load_unaligned(from + i);
+                            }));
   if (i == piece.count) return;
   const std::size_t rest = piece.count - i;
   const Part<double, Arch> part(rest);
   T x[Vector::size] = {}, q[Vector::size];
   for (std::size_t j = 0; j < rest; ++j) x[j] = piece.x[i + j];
-  store_from_double<Arch>(q, body(load_as_double<Arch>(x), i, [&](const double* from) noexcept { return part.load(from + i); }));
+  store_from_double<Arch>(
+      q, body(load_as_double<Arch>(x), i, [&](const double* from) noexcept { return part.load(from + i); }));
   for (std::size_t j = 0; j < rest; ++j) piece.q[i + j] = q[j];
 }
 
@@ -47,7 +52,8 @@ struct RoundInteger {
       const Vector magnitude = xsimd::abs(given);
       const Vector quotient = magnitude / unit;
 
-      // Beyond 2^52 every quotient is taken as whole. (It has saturated long before; under `wrap` it keeps no exact low bits of a real unit.)
+      // Beyond 2^52 every quotient is taken as whole. (It has saturated long before; under `wrap` it keeps no exact low
+      // bits of a real unit.)
       const auto is_large = quotient >= Vector(0x1p52);
       Vector whole = whole_part(xsimd::select(is_large, zero, quotient));
       const Vector product = whole * unit;
@@ -56,8 +62,9 @@ struct RoundInteger {
       whole = whole - xsimd::select(too_far, one, zero);
       rest = rest + xsimd::select(too_far, unit, zero);
 
-      Vector code = xsimd::select(is_large, xsimd::min(quotient, Vector(0x1p1000)),
-                                  whole + xsimd::select(goes_on(whole, rest, unit, given, piece, i, random_mask), one, zero));
+      Vector code =
+          xsimd::select(is_large, xsimd::min(quotient, Vector(0x1p1000)),
+                        whole + xsimd::select(goes_on(whole, rest, unit, given, piece, i, random_mask), one, zero));
       if constexpr (kMode != Mode::kNearestEven && kMode != Mode::kNearestAway) {
         const Vector nearest = nearest_integer(quotient);
         code = xsimd::select(rounded_to<T>(nearest * unit) == magnitude, nearest, code);
@@ -76,9 +83,10 @@ struct RoundInteger {
   }
 
  private:
-  static xsimd::batch_bool<double, Arch> goes_on([[maybe_unused]] Vector whole, Vector rest, [[maybe_unused]] Vector unit,
-                                                 [[maybe_unused]] Vector x, [[maybe_unused]] const Piece<T>& piece,
-                                                 [[maybe_unused]] std::size_t i, [[maybe_unused]] Bits random_mask) noexcept {
+  static xsimd::batch_bool<double, Arch> goes_on([[maybe_unused]] Vector whole, Vector rest,
+                                                 [[maybe_unused]] Vector unit, [[maybe_unused]] Vector x,
+                                                 [[maybe_unused]] const Piece<T>& piece, [[maybe_unused]] std::size_t i,
+                                                 [[maybe_unused]] Bits random_mask) noexcept {
     const Vector zero(0.0);
     if constexpr (kMode == Mode::kTowardZero) {
       return rest != rest;

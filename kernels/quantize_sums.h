@@ -1,6 +1,8 @@
-// kernels/quantize_sums.h: what rounding did, and what a scale rule must know, in one pass over a piece that is still in L1.
+// kernels/quantize_sums.h: what rounding did, and what a scale rule must know, in one pass over a piece that is still
+// in L1.
 //
-// Eight chains of double on every instruction set, element i in chain i mod 8, added as ((0+4) + (2+6)) + ((1+5) + (3+7)): the same bits everywhere.
+// Eight chains of double on every instruction set, element i in chain i mod 8, added as ((0+4) + (2+6)) + ((1+5) +
+// (3+7)): the same bits everywhere.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +20,8 @@ struct QuantizeSums {
   static constexpr std::size_t kChains = 8;
   static constexpr std::size_t kVectors = kChains / Vector::size;
 
-  static PieceSums sums(const T* x, const T* q, std::size_t count, const double* lowest, const double* highest) noexcept {
+  static PieceSums sums(const T* x, const T* q, std::size_t count, const double* lowest,
+                        const double* highest) noexcept {
     Sums total;
     std::size_t i = 0;
     for (; i + kChains <= count; i += kChains) total.add(x + i, q + i, lowest + i, highest + i);
@@ -105,7 +108,8 @@ struct QuantizeSums {
         const Vector given = load_as_double<Arch>(x + at), made = load_as_double<Arch>(q + at);
         const auto finite = is_finite(given);
         const auto both = finite & is_finite(made);
-        const auto beyond = (given < Vector::load_unaligned(lowest + at)) | (given > Vector::load_unaligned(highest + at));
+        const auto beyond =
+            (given < Vector::load_unaligned(lowest + at)) | (given > Vector::load_unaligned(highest + at));
         zeros_in.chain[v] += xsimd::select(given == zero, one, zero);
         zeros_out.chain[v] += xsimd::select((made == zero) & ((given < zero) | (given > zero)), one, zero);
         saturated.chain[v] += xsimd::select(finite & beyond, one, zero);

@@ -69,7 +69,7 @@ TEST(Registry, NamesEachSetOnceAndWhole) {
     EXPECT_EQ(data::find_set(set.name), &set);
     EXPECT_EQ(set.class_names.size(), set.classes);
     for (const RegisteredFile& file : set.files)
-      if (file.sha256 != nullptr) EXPECT_EQ(std::string(file.sha256).size(), 64);
+      EXPECT_TRUE(file.sha256 == nullptr || std::string_view(file.sha256).size() == 64);
   }
   EXPECT_EQ(names, (std::set<std::string>{"cifar10", "digits", "fashion", "mnist"}));
   EXPECT_EQ(data::find_set("imagenet"), nullptr);

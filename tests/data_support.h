@@ -48,7 +48,7 @@ inline std::uint32_t crc32(std::string_view text) {
 
 /// A deflate stream of one block that is not compressed; at most 65535 bytes.
 inline std::string deflated(std::string_view text) {
-  return "\1" + little(text.size(), 2) + little(~text.size(), 2) + std::string(text);
+  return text_of({1}) + little(text.size(), 2) + little(~text.size(), 2) + std::string(text);
 }
 
 inline std::string gzipped(std::string_view text) {
@@ -71,7 +71,8 @@ inline std::string idx_labels(std::string_view labels) {
 
 /// An array with this header, version 1.0.
 inline std::string npy(std::string_view header, std::string_view elements) {
-  return "\x93NUMPY" + text_of({1, 0}) + little(header.size(), 2) + std::string(header) + std::string(elements);
+  return std::string("\x93NUMPY") + text_of({1, 0}) + little(header.size(), 2) + std::string(header) +
+         std::string(elements);
 }
 inline std::string npy(std::string_view descr, std::string_view shape, std::string_view elements) {
   return npy("{'descr': '" + std::string(descr) + "', 'fortran_order': False, 'shape': " + std::string(shape) + ", }\n",
@@ -101,15 +102,15 @@ inline std::string zip(const std::vector<ZipPart>& parts) {
     const std::string sizes = little(part.stored.size(), 4) + little(part.content.size(), 4);
     const std::string words = little(part.flags, 2) + little(part.method, 2) + little(0, 4);
     const std::string name_size = little(part.name.size(), 2);
-    directory += "PK\1\2" + little(20, 2) + little(20, 2) + words + crc + sizes + name_size + little(0, 12) +
-                 little(members.size(), 4) + part.name;
+    directory += std::string("PK\1\2") + little(20, 2) + little(20, 2) + words + crc + sizes + name_size +
+                 little(0, 12) + little(members.size(), 4) + part.name;
     const std::string extra =
         part.wide_local ? little(1, 2) + little(16, 2) + little(part.content.size(), 8) + little(part.stored.size(), 8)
                         : part.local_extra;
     const bool unsaid = !part.descriptor.empty();
     const std::string said = part.wide_local ? crc + std::string(8, '\xff') : unsaid ? little(0, 12) : crc + sizes;
-    members += "PK\3\4" + little(20, 2) + words + said + name_size + little(extra.size(), 2) + part.name + extra +
-               part.stored + part.descriptor;
+    members += std::string("PK\3\4") + little(20, 2) + words + said + name_size + little(extra.size(), 2) + part.name +
+               extra + part.stored + part.descriptor;
   }
   return members + directory + "PK\5\6" + little(0, 4) + little(parts.size(), 2) + little(parts.size(), 2) +
          little(directory.size(), 4) + little(members.size(), 4) + little(0, 2);
@@ -119,14 +120,15 @@ inline std::string zip(const std::vector<ZipPart>& parts) {
 inline std::string png(std::uint32_t height, std::uint32_t width, std::string_view pixels,
                        std::uint32_t declared_width) {
   std::string rows;
-  for (std::uint32_t row = 0; row < height; ++row) rows += '\0' + std::string(pixels.substr(row * width, width));
+  for (std::uint32_t row = 0; row < height; ++row) rows.append(1, 0).append(pixels.substr(row * width, width));
   std::uint32_t a = 1, b = 0;  // Adler-32
   for (const char letter : rows) a = (a + static_cast<unsigned char>(letter)) % 65521, b = (b + a) % 65521;
   const auto chunk = [](const std::string& kind, const std::string& content) {
     return big(static_cast<std::uint32_t>(content.size())) + kind + content + big(crc32(kind + content));
   };
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", big(declared_width) + big(height) + text_of({8, 0, 0, 0, 0})) +
-         chunk("IDAT", "\x78\x01" + deflated(rows) + big(b << 16U | a)) + chunk("IEND", "");
+  return std::string("\x89PNG\r\n\x1a\n") +
+         chunk("IHDR", big(declared_width) + big(height) + text_of({8, 0, 0, 0, 0})) +
+         chunk("IDAT", text_of({0x78, 1}) + deflated(rows) + big(b << 16U | a)) + chunk("IEND", "");
 }
 inline std::string png(std::uint32_t height, std::uint32_t width, std::string_view pixels) {
   return png(height, width, pixels, width);

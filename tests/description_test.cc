@@ -149,11 +149,11 @@ TEST(Network, PrintedTextParsesBackToTheSameObject) {
       "784 - fc 512 relu - fc 10",
       "1x784x1 - fc 1",
       "9x11x4 - stem: conv 8 3x2 stride 2 pad 1,0,2,1 dilation 2 groups 2 nobias leaky 0.2 - fc 10",
-      "9x9x4 - conv 8 3 pad same depthwise hard_sigmoid - avgpool 3 stride 1 pad 1 - maxpool 2x3 stride 2 gelu - sign "
-      "- elu 0.5",
+      "9x9x4 - conv 8 3 pad same depthwise hard_sigmoid - avgpool 3 stride 1 pad 1 - maxpool 2x3 stride 2 gelu",
+      "9 - sign - elu 0.5",
       "9x9x1 - conv 4 3x3 depthwise - conv 4 1x1 groups 4",
-      "8x8x2 - c: conv 2 3 pad 1 - r: relu - relu - add input - add c tanh - dropout 0.1 - batchnorm - layernorm silu "
-      "- globalpool",
+      "8x8x2 - c: conv 2 3 pad 1 - r: relu - relu - add input - add c tanh - dropout 0.1 - batchnorm",
+      "8x8x2 - layernorm silu - globalpool",
       "8x8x2 - conv 2 3 pad 1 - conv2: relu - relu2: relu - fc2: conv 3 1 - fc 4 leaky",
       "4x4x2 - maxpool 2 stride 3 - flatten - dropout 0",
   };

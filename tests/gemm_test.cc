@@ -204,5 +204,23 @@ TEST(ColumnSums, AreExactOnSmallIntegers) {
   expect_column_sums<double>();
 }
 
+// Four chains, i mod 4, in plain loops; and the kernels of the table add in the same order.
+TEST(ColumnSums, HaveTheSameOrderEverywhere) {
+  constexpr std::size_t kRows = 1003, kCols = 35;
+  const auto x = reals<float>(kRows * kCols, 1);
+  std::vector<float> chains(4 * kCols), sums(kCols);
+  for (std::size_t i = 0; i < kRows; ++i)
+    for (std::size_t j = 0; j < kCols; ++j) chains[i % 4 * kCols + j] += x[i * kCols + j];
+  Team::create(2)->run([&](Worker& worker) { ops::column_sums(worker, x.data(), kRows, kCols, sums.data()); });
+  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+    std::vector<float> got(kCols);
+    table->f32.elementwise.column_sums(kRows, kCols, x.data(), got.data());
+    EXPECT_EQ(got, sums) << table->isa;
+  }
+  for (std::size_t j = 0; j < kCols; ++j)
+    EXPECT_EQ(sums[j], (chains[j] + chains[kCols + j]) + (chains[2 * kCols + j] + chains[3 * kCols + j]))
+        << "column " << j;
+}
+
 }  // namespace
 }  // namespace udnn::test

@@ -2,10 +2,10 @@
 #include "src/base/json.h"
 
 #include <array>
+#include <bit>
 #include <clocale>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -48,12 +48,11 @@ TEST(Json, WritesTheShortestDoubleThatReadsBack) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 10000; ++i) {
     const std::uint64_t bits = random();
-    double value = 0;
-    std::memcpy(&value, &bits, sizeof(value));
+    const auto value = std::bit_cast<double>(bits);
     if (!std::isfinite(value)) continue;
     const auto back = parse_json(to_json(value), "f");
     ASSERT_TRUE(back && back->is_real()) << to_json(value);
-    ASSERT_EQ(std::memcmp(back->get<double>(), &value, sizeof(value)), 0) << to_json(value);
+    ASSERT_EQ(std::bit_cast<std::uint64_t>(*back->get<double>()), bits) << to_json(value);
   }
 }
 

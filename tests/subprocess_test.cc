@@ -56,7 +56,7 @@ TEST(TemporaryFolder, GoesWithAllThatIsInIt) {
   }
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_EQ(base::TemporaryFolder::create("/no/such").error().message(),
-            "/no/such/udnn.tmp.XXXXXX: cannot make a temporary folder: No such file or directory");
+            "/no/such: cannot make a temporary folder in it: No such file or directory");
 }
 
 }  // namespace

@@ -51,6 +51,12 @@ TEST(Toml, SaysWhereItIsWrong) {
             "(TOML_MAX_NESTED_VALUES)");
 }
 
+// Each of these ends a process in which the package's assertions are on.
+TEST(Toml, RefusesTextThatItsPackageAssertsNotToSee) {
+  for (const std::string_view text : {"[=]", "[.a]", "[,]", "[#", "[[(", "[\x01]"})
+    EXPECT_TRUE(refusal(text).starts_with("run.toml: line 1, column ")) << refusal(text);
+}
+
 TEST(Toml, ReadsAFile) {
   const test::TemporaryFolder folder;
   const std::string path = folder.write("run.toml", "a = 1\n");

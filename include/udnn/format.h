@@ -2,8 +2,9 @@
 //
 //   format := name (':' modifier)*        "fx2.6:sr"   "e4m3:nan"   "f4.3:rtz:ftz"   "dfx8:ovf=1e-4"   "b1:unit"
 //
-// One table of names and modifiers feeds the parser, the printer, `udnn formats` and the tests. The grammar is complete: every name of it
-// parses and prints; whether a format also computes is said by computes(), and refused by numbers::Quantizer otherwise.
+// One table of names and modifiers feeds the parser, the printer, `udnn formats` and the tests. The grammar is
+// complete: every name of it parses and prints; whether a format also computes is said by computes(), and refused by
+// numbers::Quantizer otherwise.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,17 @@ enum class Overflow : std::uint8_t {
 };
 
 /// How a format with a scale picks it.
-enum class ScaleRule : std::uint8_t { kMax, kOverflowRate, kPercentile, kLeastSquares, kFixed, kFloor, kCeil, kRceil, kEven };
+enum class ScaleRule : std::uint8_t {
+  kMax,
+  kOverflowRate,
+  kPercentile,
+  kLeastSquares,
+  kFixed,
+  kFloor,
+  kCeil,
+  kRceil,
+  kEven
+};
 
 /// A format as its name says it. Plain data; what a family does not use stays zero, so that == compares meanings.
 struct Format {
@@ -82,7 +93,8 @@ Result<Format> parse_format(std::string_view text);
 /// Parses back to the same format. Defaults are left out; f5.2, f8.7 and the like print under their names.
 std::string to_string(const Format& format);
 
-/// The text and, on a second line, a caret under the fault that `error` (of parse_format or Precision::parse) found in it.
+/// The text and, on a second line, a caret under the fault that `error` (of parse_format or Precision::parse) found in
+/// it.
 std::string point_at_fault(std::string_view text, const Status& error);
 
 /// What follows from a format. For formats with a scale: of the codes, at unit 1.
@@ -91,10 +103,11 @@ struct FormatTraits {
   double lowest = 0;              ///< finite
   double smallest_normal = 0;     ///< floats; 0 where there is none
   double smallest_subnormal = 0;  ///< the least positive value
-  double spacing_at_one = 0;      ///< from 1 (or the largest, where that is less) to the next value, as if the range had no end
-  int significant_bits = 0;       ///< of the widest magnitude
-  int min_exponent = 0;           ///< of the smallest normal; fixed point: of the spacing
-  int max_exponent = 0;           ///< of the largest
+  double spacing_at_one =
+      0;  ///< from 1 (or the largest, where that is less) to the next value, as if the range had no end
+  int significant_bits = 0;  ///< of the widest magnitude
+  int min_exponent = 0;      ///< of the smallest normal; fixed point: of the spacing
+  int max_exponent = 0;      ///< of the largest
   bool has_infinity = false;
   bool has_nan = false;
   bool has_negative_zero = false;
@@ -110,8 +123,9 @@ double storage_bits(const Format& format);
 /// Whether this version rounds to the format; the others are known by name alone.
 bool computes(const Format& format);
 
-/// Whether a float holds every value of the format, and enough beside it for its rounding to mean something: at most 24 significant bits, the
-/// exponents of float (its subnormals included); with exactly 24 significant bits, only nearest-even.
+/// Whether a float holds every value of the format, and enough beside it for its rounding to mean something: at most 24
+/// significant bits, the exponents of float (its subnormals included); with exactly 24 significant bits, only
+/// nearest-even.
 bool fits_float_carrier(const Format& format);
 
 }  // namespace udnn

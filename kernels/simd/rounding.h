@@ -1,5 +1,6 @@
 // kernels/simd/rounding.h: the primitives of the rounding kernels that xsimd 8.1 lacks, or has only for some types.
-// As in simd.h, every function is a template on Arch; the generic one is portable, and the special ones give the same bits.
+// As in simd.h, every function is a template on Arch; the generic one is portable, and the special ones give the same
+// bits.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,8 @@ template <class Arch>
 inline constexpr bool kIsAvx2 = std::is_base_of_v<xsimd::avx2, Arch>;
 #endif
 
-/// Random words as unsigned lanes of the width of T; those of double have 32 zeros above. Reads as many words as there are lanes.
+/// Random words as unsigned lanes of the width of T; those of double have 32 zeros above. Reads as many words as there
+/// are lanes.
 template <class T, class Arch>
 inline xsimd::batch<WordOf<T>, Arch> load_words(const std::uint32_t* words) noexcept {
   using Lanes = xsimd::batch<WordOf<T>, Arch>;
@@ -51,15 +53,15 @@ inline xsimd::batch<WordOf<T>, Arch> load_words(const std::uint32_t* words) noex
   }
 }
 
-/// Whether fraction + word * 2^-32 >= 1, exactly as integers: the bits of the fraction below 2^-32 are cut. 0 <= fraction < 1.
+/// Whether fraction + word * 2^-32 >= 1, exactly as integers: the bits of the fraction below 2^-32 are cut. 0 <=
+/// fraction < 1.
 template <class Arch>
 inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction,
                                               xsimd::batch<std::uint32_t, Arch> word) noexcept {
 #ifdef __AVX512F__
   if constexpr (kIsAvx512<Arch>)
-    return _mm512_cmpgt_epu32_mask(
-        _mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
-        _mm512_xor_si512(word, _mm512_set1_epi32(-1)));
+    return _mm512_cmpgt_epu32_mask(_mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
+                                   _mm512_xor_si512(word, _mm512_set1_epi32(-1)));
 #endif
   // floor(fraction * 2^32) > ~word, both moved down by 2^31 because conversion and comparison are signed.
   using Value = xsimd::batch<float, Arch>;
@@ -68,11 +70,12 @@ inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction
   const auto upper_half = fraction >= Value(0.5F);
   const Value low = fraction - xsimd::select(upper_half, Value(0.5F), Value(0.0F));
   const Signed low_bits = xsimd::to_int(low * Value(0x1p32F));
-  const Word moved = xsimd::bitwise_cast<Word>(low_bits) ^
-                     as_bits(xsimd::select(upper_half, Value(0.0F), Value(-0.0F)));
+  const Word moved =
+      xsimd::bitwise_cast<Word>(low_bits) ^ as_bits(xsimd::select(upper_half, Value(0.0F), Value(-0.0F)));
   const Word limit = word ^ Word(0x7fffffffU);
   const auto carry = xsimd::bitwise_cast<Signed>(moved) > xsimd::bitwise_cast<Signed>(limit);
-  return xsimd::bitwise_cast<Value>(xsimd::select(carry, Signed(-1), Signed(0))) != Value(0.0F);  // all ones is a NaN
+  // As lanes of 1.0 and 0: xsimd 8.1 cannot turn one kind of mask into another.
+  return xsimd::bitwise_cast<Value>(xsimd::select(carry, Signed(0x3f800000), Signed(0))) > Value(0.0F);
 }
 
 template <class Arch>
@@ -118,8 +121,9 @@ inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
   return nearest - xsimd::select(nearest > x, Value(T{1}), Value(T{0}));
 }
 
-/// a * b - product, exactly; product = a * b rounded. Without FMA by Dekker's splitting, which needs |a|, |b| < 2^996 and no underflow
-/// (T. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18, 1971).
+/// a * b - product, exactly; product = a * b rounded. Without FMA by Dekker's splitting, which needs |a|, |b| < 2^996
+/// and no underflow (T. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18,
+/// 1971).
 template <class Arch>
 inline xsimd::batch<double, Arch> product_error(xsimd::batch<double, Arch> a, xsimd::batch<double, Arch> b,
                                                 xsimd::batch<double, Arch> product) noexcept {
@@ -210,7 +214,8 @@ inline xsimd::batch<std::uint64_t, Arch> pair_halves(xsimd::batch<std::uint64_t,
   if constexpr (kIsAvx2<Arch>) return kUpper ? _mm256_unpackhi_epi64(a, b) : _mm256_unpacklo_epi64(a, b);
 #endif
 #ifdef __SSE2__
-  if constexpr (std::is_base_of_v<xsimd::sse2, Arch>) return kUpper ? _mm_unpackhi_epi64(a, b) : _mm_unpacklo_epi64(a, b);
+  if constexpr (std::is_base_of_v<xsimd::sse2, Arch>)
+    return kUpper ? _mm_unpackhi_epi64(a, b) : _mm_unpacklo_epi64(a, b);
 #endif
 #ifdef __aarch64__
   if constexpr (std::is_base_of_v<xsimd::neon, Arch>) return kUpper ? vzip2q_u64(a, b) : vzip1q_u64(a, b);

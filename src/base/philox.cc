@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint32_t low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
 constexpr std::uint32_t high(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32); }
 
-constexpr double kLn2High = 0x1.62e42fefap-1, kLn2Low = 0x1.cf79abc9e3b3ap-40;  // their sum is ln 2; times 32 the first is exact
+constexpr double kLn2High = 0x1.62e42fefap-1,
+                 kLn2Low = 0x1.cf79abc9e3b3ap-40;  // their sum is ln 2; times 32 the first is exact
 
 /// Natural logarithm of x in (0, 1]. With x = m 2^e, m in [sqrt(1/2), sqrt(2)) and t = (m - 1) / (m + 1), |t| < 0.1716:
 /// ln m = 2 (t + t^3/3 + t^5/5 + ...); ten terms leave 2 t^21/21 < 2^-55.
@@ -29,8 +30,8 @@ double logarithm(double x) noexcept {
   return exponent * kLn2High + (exponent * kLn2Low + 2 * (t + t * series));
 }
 
-/// sin and cos of 2 pi turn, turn a multiple of 2^-32 in [0, 1). The eighth of the turn that is left after taking out quarters is exact;
-/// Taylor's polynomials of |y| <= pi/4 leave y^17/17! and y^18/18! < 2^-53.
+/// sin and cos of 2 pi turn, turn a multiple of 2^-32 in [0, 1). The eighth of the turn that is left after taking out
+/// quarters is exact; Taylor's polynomials of |y| <= pi/4 leave y^17/17! and y^18/18! < 2^-53.
 std::pair<double, double> sine_and_cosine(double turn) noexcept {
   const auto quarter = static_cast<int>(turn * 4 + 0.5);
   const double y = (turn - quarter * 0.25) * 0x1.921fb54442d18p+2, y2 = y * y;
@@ -42,20 +43,26 @@ std::pair<double, double> sine_and_cosine(double turn) noexcept {
   sine = y * (1 + sine);
   cosine = 1 + cosine;
   switch (quarter % 4) {
-    case 0: return {sine, cosine};
-    case 1: return {cosine, -sine};
-    case 2: return {-sine, -cosine};
-    default: return {-cosine, sine};
+    case 0:
+      return {sine, cosine};
+    case 1:
+      return {cosine, -sine};
+    case 2:
+      return {-sine, -cosine};
+    default:
+      return {-cosine, sine};
   }
 }
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept {
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) noexcept {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57U} * counter[2];
-    counter = {high(product1) ^ counter[1] ^ key[0], low(product1), high(product0) ^ counter[3] ^ key[1], low(product0)};
+    counter = {high(product1) ^ counter[1] ^ key[0], low(product1), high(product0) ^ counter[3] ^ key[1],
+               low(product0)};
     key[0] += 0x9E3779B9U;
     key[1] += 0xBB67AE85U;
   }

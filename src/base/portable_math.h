@@ -83,7 +83,7 @@ constexpr double logarithm(double x) noexcept {
   }
   const auto bits = std::bit_cast<std::uint64_t>(x);
   k += static_cast<int>(bits >> 52U) - 1023;
-  double mantissa = std::bit_cast<double>((bits & 0x000f'ffff'ffff'ffffU) | 0x3ff0'0000'0000'0000U);
+  auto mantissa = std::bit_cast<double>((bits & 0x000f'ffff'ffff'ffffU) | 0x3ff0'0000'0000'0000U);
   if (mantissa >= 0x1.6a09e667f3bcdp0) {
     mantissa *= 0.5;
     ++k;
@@ -113,13 +113,12 @@ constexpr double power(double x, std::uint64_t n) noexcept {
 /// cos(pi t) for t in [0, 1], within 2^-52; exactly 1, 0 and -1 at 0, 1/2 and 1.
 constexpr double cosine_of_half_turns(double t) noexcept {
   constexpr double kPi = 0x1.921fb54442d18p1;
-  if (t > 0.5) return -cosine_of_half_turns(1 - t);
-  if (t > 0.25) {
-    const double angle = kPi * (0.5 - t);
-    return angle * portable::alternating_series(-angle * angle, 2, 9);
-  }
-  const double angle = kPi * t;
-  return portable::alternating_series(-angle * angle, 1, 9);
+  const bool is_obtuse = t > 0.5;
+  if (is_obtuse) t = 1 - t;
+  const double angle = kPi * (t > 0.25 ? 0.5 - t : t);
+  const double cosine = t > 0.25 ? angle * portable::alternating_series(-angle * angle, 2, 9)
+                                 : portable::alternating_series(-angle * angle, 1, 9);
+  return is_obtuse ? -cosine : cosine;
 }
 
 }  // namespace udnn::base

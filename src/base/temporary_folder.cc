@@ -16,10 +16,10 @@ namespace udnn::base {
 Result<TemporaryFolder> TemporaryFolder::create(const std::string& parent) {
   const char* from_environment = std::getenv("TMPDIR");
   const bool has_environment = from_environment != nullptr && *from_environment != '\0';
-  std::string path = !parent.empty() ? parent : has_environment ? from_environment : "/tmp";
-  path += "/udnn.tmp.XXXXXX";
+  const std::string inside = !parent.empty() ? parent : has_environment ? from_environment : "/tmp";
+  std::string path = inside + "/udnn.tmp.XXXXXX";
   if (mkdtemp(path.data()) == nullptr)
-    return refusal(StatusCode::kIoError, "{}: cannot make a temporary folder: {}", path, std::strerror(errno));
+    return refusal(StatusCode::kIoError, "{}: cannot make a temporary folder in it: {}", inside, std::strerror(errno));
   return TemporaryFolder(std::move(path));
 }
 

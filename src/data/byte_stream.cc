@@ -171,7 +171,7 @@ Result<std::size_t> ByteStream::read_some(std::span<std::byte> to) {
   auto got = source_->window_bits == kPlain ? source_->take(to) : source_->unpack(to);
   if (!got) return got;
   source_->offset += *got;
-  if (source_->member)
+  if (source_->member && *got != 0)  // zlib takes a null pointer for the wish to begin anew
     source_->crc = static_cast<std::uint32_t>(crc32_z(source_->crc, reinterpret_cast<const Bytef*>(to.data()), *got));
   return got;
 }

@@ -221,8 +221,10 @@ Status ZipWriter::add(const std::string& name, std::span<const std::byte> first,
   if (name.size() >= kMost16 || members_ + 1 >= kMost16 || content >= kMostBytes || so_far >= kMostBytes - content)
     return base::invalid("{}: too much for a zip archive, expected fewer than 65535 members and 4 GiB", name);
 
-  auto crc = static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(first.data()), first.size()));
-  crc = static_cast<std::uint32_t>(crc32_z(crc, reinterpret_cast<const Bytef*>(second.data()), second.size()));
+  std::uint32_t crc = 0;
+  for (const auto piece : {first, second})
+    if (!piece.empty())  // zlib takes a null pointer for the wish to begin anew
+      crc = static_cast<std::uint32_t>(crc32_z(crc, reinterpret_cast<const Bytef*>(piece.data()), piece.size()));
   const bool ascii = std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
   // What the two headers share: from the flags to the length of the extra field.
   base::ByteWriter common;

@@ -420,9 +420,9 @@ template <class Visit>
 void EngineOf<T>::visit_tensors(Visit&& visit) const {
   for (const auto& stage : stages_) {
     for (Parameter<T>& p : stage->layer().parameters()) {
-      visit(p, "m", &p.m, p.master.span());
-      if (p.rounded.data() != nullptr) visit(p, "w", &p.w, p.rounded.span());
-      for (std::size_t s = 0; training_ && s < set_->state_count(); ++s) visit(p, s == 0 ? "s1" : "s2", &p.s[s], p.state[s].span());
+      visit(p, std::string_view("m"), &p.m, p.master.span());
+      if (p.rounded.data() != nullptr) visit(p, std::string_view("w"), &p.w, p.rounded.span());
+      for (std::size_t s = 0; training_ && s < set_->state_count(); ++s) visit(p, std::string_view(s == 0 ? "s1" : "s2"), &p.s[s], p.state[s].span());
     }
     std::size_t number = 0;
     for (const std::span<T> running : stage->layer().running()) {
@@ -430,7 +430,7 @@ void EngineOf<T>::visit_tensors(Visit&& visit) const {
       like.name = fmt::format("{}.running{}", stage->spec().name, ++number);
       like.shape = {running.size()};
       like.channels = running.size();
-      visit(like, "running", nullptr, running);
+      visit(like, std::string_view("running"), nullptr, running);
     }
   }
 }
@@ -438,7 +438,7 @@ void EngineOf<T>::visit_tensors(Visit&& visit) const {
 template <class T>
 std::vector<StoredTensor> EngineOf<T>::tensors() const {
   std::vector<StoredTensor> tensors;
-  visit_tensors([&](const Parameter<T>& p, const char* role, const RoleQuantizer<T>* quantizer, std::span<T>) {
+  visit_tensors([&](const Parameter<T>& p, std::string_view role, const RoleQuantizer<T>* quantizer, std::span<T>) {
     StoredTensor tensor;
     tensor.name = p.name;
     tensor.role = role;
@@ -459,7 +459,7 @@ template <class T>
 std::vector<double> EngineOf<T>::values(std::size_t index) const {
   std::vector<double> values;
   std::size_t at = 0;
-  visit_tensors([&](const Parameter<T>&, const char*, const RoleQuantizer<T>*, std::span<T> held) {
+  visit_tensors([&](const Parameter<T>&, std::string_view, const RoleQuantizer<T>*, std::span<T> held) {
     if (at++ == index) values.assign(held.begin(), held.end());
   });
   return values;
@@ -469,14 +469,14 @@ template <class T>
 Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values, bool initial) {
   Status status = base::invalid("tensor {}: expected one of those there are", index);
   std::size_t at = 0;
-  visit_tensors([&](Parameter<T>& p, const char* role, RoleQuantizer<T>* quantizer, std::span<T> held) {
+  visit_tensors([&](Parameter<T>& p, std::string_view role, RoleQuantizer<T>* quantizer, std::span<T> held) {
     if (at++ != index) return;
     if (held.size() != values.size()) {
       status = base::invalid("{}: {} values, expected {}", p.name, values.size(), held.size());
       return;
     }
     std::transform(values.begin(), values.end(), held.begin(), [](double value) { return static_cast<T>(value); });
-    if (initial && quantizer != nullptr && std::string_view(role) == "m") round_initially(*quantizer, held);
+    if (initial && quantizer != nullptr && role == "m") round_initially(*quantizer, held);
     status = {};
   });
   return status;

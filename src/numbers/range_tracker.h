@@ -1,15 +1,19 @@
 // src/numbers/range_tracker.h: the scale of a tensor over time, from what its values were.
 //
-//   max (default)   r <- max(m, 0.9 r + 0.1 m)       m: largest magnitude of this tensor; growth shows at once, shrinking takes about ten steps
+//   max (default)   r <- max(m, 0.9 r + 0.1 m)       m: largest magnitude of this tensor; growth shows at once,
+//   shrinking takes about ten steps
 //     dfxN          unit = the least power of two with (2^(N-1) - 1) unit >= r
 //     intN          unit = r / (2^(N-1) - 1)
-//     uintN         the same rule for both ends, 0 included; unit = (r_max - r_min) / (2^N - 1), zero point = nearest(-r_min / unit)
+//     uintN         the same rule for both ends, 0 included; unit = (r_max - r_min) / (2^N - 1), zero point =
+//     nearest(-r_min / unit)
 //   b1              unit = running mean |x|:  u <- 0.9 u + 0.1 mean |x|
-//   t2              threshold = 0.7 running mean |x|; unit = running mean of the magnitudes above the threshold before this step (the first step, which
+//   t2              threshold = 0.7 running mean |x|; unit = running mean of the magnitudes above the threshold before
+//   this step (the first step, which
 //                   has no threshold before it: above 0)
-//   dfxN:ovf=R      Courbariaux, David and Bengio (arXiv 1412.7024): every 100 tensors, with v = values rounded to nearest and the fraction
-//                   overflow(s) of |v| >= (2^(N-1) - 1) 2^s:   overflow(s) > R: s += 1;   else overflow(s - 1) <= R: s -= 1
-//                   The first scale is that of `max` from the first tensor.
+//   dfxN:ovf=R      Courbariaux, David and Bengio (arXiv 1412.7024): every 100 tensors, with v = values rounded to
+//   nearest and the fraction
+//                   overflow(s) of |v| >= (2^(N-1) - 1) 2^s:   overflow(s) > R: s += 1;   else overflow(s - 1) <= R: s
+//                   -= 1 The first scale is that of `max` from the first tensor.
 //
 // Infinities and NaN take no part. A tensor of zeros, or of none, leaves the tracker as it was.
 #pragma once
@@ -30,9 +34,10 @@ struct RangeObservation {
   std::uint64_t count = 0;  ///< finite values
   double min = 0;           ///< of the values and 0
   double max = 0;
-  double magnitude = 0;     ///< sum |x|
-  std::uint64_t above[2] = {0, 0};  ///< ovf: |v| at or above the largest code, at s and at s - 1; t2: above the threshold, and not used
-  double magnitude_above = 0;       ///< t2: sum of the magnitudes above the threshold
+  double magnitude = 0;  ///< sum |x|
+  std::uint64_t above[2] = {
+      0, 0};  ///< ovf: |v| at or above the largest code, at s and at s - 1; t2: above the threshold, and not used
+  double magnitude_above = 0;  ///< t2: sum of the magnitudes above the threshold
 
   void merge(const RangeObservation& other) noexcept;
 };
@@ -67,8 +72,8 @@ class RangeTracker {
   Format format_;
   const kernels::QuantizeKernels<T>* kernels_ = nullptr;
   bool primed_ = false;
-  double min_ = 0, max_ = 0;       // max: the running ends; b1: max_ is the running mean; t2: min_ the mean, max_ the unit
-  double exponent_ = 0;            // ovf: s
+  double min_ = 0, max_ = 0;  // max: the running ends; b1: max_ is the running mean; t2: min_ the mean, max_ the unit
+  double exponent_ = 0;       // ovf: s
   double looks_ = 0, counted_ = 0, above_[2] = {0, 0};
   Scale scale_;
 };

@@ -11,7 +11,8 @@
 // How: implicit GEMM with overlapping rows. In NHWC the part (s, i) of a window lies in one piece, so a row of y is a
 // product whose rows of A overlap: no copy of the image is made, except into a padded strip where there is padding.
 // Depthwise convolutions have kernels of their own, with the channels in vectors.
-// Going back to x is the same product over dz, spread by the stride, with the weights turned by 180 degrees.
+// Going back to x is the same product over dz, spread by the stride, with the weights turned by 180 degrees. (With a
+// stride that multiplies stride^2 - 1 times zeros; as many products of stride 1 over dz as it is would not.)
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/ordered_mean.h"
 #include "src/base/portable_math.h"
 #include "src/base/refusal.h"
 
@@ -96,17 +97,6 @@ double sample_loss(LossKind kind, std::size_t classes, const T* z, std::uint32_t
   return kNan;
 }
 
-double sum_in_pairs(std::span<const double> values) noexcept {
-  constexpr std::size_t kLeaf = 64;
-  if (values.size() > kLeaf) {
-    const std::size_t half = values.size() / 2;
-    return sum_in_pairs(values.first(half)) + sum_in_pairs(values.subspan(half));
-  }
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum;
-}
-
 }  // namespace
 
 std::span<const LossInfo> all_losses() noexcept { return kLosses; }
@@ -143,14 +133,16 @@ void Loss<T>::run(Worker& worker, std::size_t batch, const T* z, const std::uint
 }
 
 double mean_in_fixed_order(std::span<const double> values) noexcept {
-  return sum_in_pairs(values) / static_cast<double>(values.size());
+  base::OrderedMean mean;
+  for (const double value : values) mean.add(value);
+  return mean.mean();
 }
 
 template <class T>
 std::int32_t argmax(std::span<const T> values) noexcept {
   std::size_t best = 0;
   for (std::size_t j = 0; j < values.size(); ++j) {
-    if (values[j] != values[j]) return -1;
+    if (std::isnan(values[j])) return -1;
     if (values[j] > values[best]) best = j;
   }
   return static_cast<std::int32_t>(best);

@@ -65,7 +65,7 @@ class Loss {
   LossConfig config_;
 };
 
-/// The mean, summed in pairs: a tree whose shape depends on the length alone. NaN for none.
+/// The mean in the order of base::OrderedMean: the bits depend on the values alone. NaN for none.
 double mean_in_fixed_order(std::span<const double> values) noexcept;
 
 /// The first of the largest values, or -1 where one is NaN. At least one value.

@@ -58,7 +58,7 @@ Table confusion_table(std::span<const std::uint64_t> counts, std::size_t classes
     for (std::size_t said = 0; said < classes; ++said) {
       sum += row[said];
       const bool dot = row[said] == 0 && said != is;
-      cells.push_back({dot ? "." : std::to_string(row[said]), base::Value(row[said])});
+      cells.emplace_back(dot ? "." : std::to_string(row[said]), base::Value(row[said]));
     }
     cells.push_back(fixed(100 * static_cast<double>(row[is]) / static_cast<double>(sum), 1));  // 0 / 0: NaN, shown as -
     table.add_row(std::move(cells));

@@ -1,7 +1,6 @@
 #include "src/training/metrics.h"
 
 #include <cassert>
-#include <limits>
 
 namespace udnn::training {
 
@@ -82,19 +81,5 @@ double ConfusionMatrix::macro(double (ConfusionMatrix::*figure)(std::size_t) con
 double ConfusionMatrix::macro_recall() const noexcept { return macro(&ConfusionMatrix::recall); }
 double ConfusionMatrix::macro_precision() const noexcept { return macro(&ConfusionMatrix::precision); }
 double ConfusionMatrix::macro_f1() const noexcept { return macro(&ConfusionMatrix::f1); }
-
-void OrderedMean::add(double value) noexcept {
-  std::size_t level = 0;
-  for (std::uint64_t rest = count_++; rest % 2 == 1; rest /= 2) value += sums_[level++];
-  sums_[level] = value;
-}
-
-double OrderedMean::mean() const noexcept {
-  if (count_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  double sum = 0;
-  for (std::size_t level = 0; level < 64; ++level)
-    if ((count_ >> level) % 2 == 1) sum += sums_[level];
-  return sum / static_cast<double>(count_);
-}
 
 }  // namespace udnn::training

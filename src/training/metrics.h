@@ -20,6 +20,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/base/ordered_mean.h"
+
 namespace udnn::training {
 
 class ConfusionMatrix {
@@ -58,20 +60,7 @@ class ConfusionMatrix {
   std::vector<std::uint64_t> counts_;  // [classes, classes + 1]
 };
 
-/// The mean of values that come one by one, such as the log-losses of a data set that does not fit into memory. Summed
-/// in pairs, pairs of pairs and so on: the error grows with log2 of the count, and the bits depend on the values and
-/// their order alone, not on how they were cut into batches.
-class OrderedMean {
- public:
-  void add(double value) noexcept;
-
-  std::uint64_t count() const noexcept { return count_; }
-  double mean() const noexcept;  ///< NaN for none
-
- private:
-  std::uint64_t count_ = 0;
-  double sums_[64] = {};  // [n]: of 2^n values, where bit n of the count is set
-};
+using base::OrderedMean;  // of the log-losses
 
 /// Bit operations: a multiply-accumulate of a b-bit and a c-bit operand counts b c.
 constexpr double bops(std::uint64_t macs, double bits_w, double bits_a) noexcept {

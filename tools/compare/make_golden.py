@@ -17,7 +17,7 @@ from peers import Peer
 from samples import load
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
-CASES = ("mlp", "small_conv")
+CASES = ("small_mlp", "small_conv")
 STEPS, BATCH, SEED = 50, 64, 1
 WITNESSES = ("torch", "numpy")
 

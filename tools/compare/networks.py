@@ -86,6 +86,10 @@ NETWORKS = {
         ),
     ),
     # Small enough for a test of the 8 x 8 digits in every build.
+    "small_mlp": Network(
+        "8x8x1 - fc 64 relu - fc 64 relu - fc 10",
+        (Fc("fc1", 64, True), Fc("fc2", 64, True), Fc("fc3", 10, False)),
+    ),
     "small_conv": Network(
         "8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - conv 8 3x3 relu - fc 10",
         (Conv("conv1", 4, 3, 1), MaxPool(2), Conv("conv2", 8, 3, 0), Fc("fc1", 10, False)),

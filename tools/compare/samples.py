@@ -41,7 +41,7 @@ class Samples:
 
 
 def load(name: str) -> Samples:
-    """The training part of mnist, fashion or digits. Exits with one line when it is not there or not as it should be."""
+    """The training part of mnist, fashion or digits. Exits with one line when it is not there or damaged."""
     return _digits() if name == "digits" else _images(name)
 
 

@@ -15,7 +15,7 @@ from philox import SHUFFLING, epoch_order, philox4x32, words  # noqa: E402
 from samples import Samples  # noqa: E402
 
 SHAPE = (8, 8, 1)
-SHAPES = {"mlp": SHAPE, "lenet": (28, 28, 1), "small_conv": SHAPE}
+SHAPES = {"mlp": SHAPE, "lenet": (28, 28, 1), "small_mlp": SHAPE, "small_conv": SHAPE}
 
 
 def few_samples(count: int) -> Samples:

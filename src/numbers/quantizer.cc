@@ -1,0 +1,427 @@
+#include "src/numbers/quantizer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "src/base/philox.h"
+#include "src/base/refusal.h"
+#include "src/numbers/format_table.h"
+
+namespace udnn::numbers {
+
+namespace {
+
+constexpr std::size_t kBlock = 256;  ///< elements whose scales, words and results lie on the stack together: 15 KiB
+
+bool has_integer_codes(Family family) noexcept { return family == Family::kInt || family == Family::kUnsignedInt; }
+
+bool is_power_of_two(double value) noexcept {
+  int exponent = 0;
+  return value > 0 && std::frexp(value, &exponent) == 0.5;
+}
+
+std::uint32_t upper_bits(int count) noexcept {
+  return count == 0 ? 0 : ~std::uint32_t{0} << static_cast<unsigned>(32 - count);
+}
+
+/// What a magnitude beyond the range becomes. Modes that point inward keep the largest.
+double beyond_range(const Format& format, double largest, bool is_negative) noexcept {
+  const bool points_inward =
+      format.rounding == Rounding::kTowardZero || format.rounding == (is_negative ? Rounding::kUp : Rounding::kDown);
+  if (format.overflow == Overflow::kSaturate || points_inward) return largest;
+  return format.overflow == Overflow::kNan ? std::numeric_limits<double>::quiet_NaN()
+                                           : std::numeric_limits<double>::infinity();
+}
+
+template <class T>
+kernels::FloatGrid<T> float_grid(const Format& format, const FormatTraits& t) noexcept {
+  const double beyond = std::ldexp(1.0, std::max(t.max_exponent + 1, t.min_exponent));
+  kernels::FloatGrid<T> grid{};
+  grid.mantissa_bits = format.mantissa_bits;
+  grid.smallest_normal = static_cast<T>(std::ldexp(1.0, t.min_exponent));
+  grid.beyond = static_cast<T>(beyond);
+  grid.largest = static_cast<T>(t.largest);
+  grid.over[0] = static_cast<T>(beyond_range(format, t.largest, false));
+  grid.over[1] = static_cast<T>(beyond_range(format, t.largest, true));
+  grid.nan = t.has_nan ? std::numeric_limits<T>::quiet_NaN() : T{0};
+  grid.flush_below = format.flushes_subnormals ? grid.smallest_normal : T{0};
+  grid.random_mask = upper_bits(format.random_bits);
+  return grid;
+}
+
+/// Every value of T is one of the format, and infinity stays infinity.
+template <class T>
+bool is_carrier(const Format& format) noexcept {
+  const bool has_all = format.exponent_bits == (sizeof(T) == 4 ? 8 : 11) &&
+                       format.mantissa_bits == std::numeric_limits<T>::digits - 1 && !format.flushes_subnormals;
+  return has_all && std::isinf(beyond_range(format, 0, false)) && std::isinf(beyond_range(format, 0, true));
+}
+
+std::uint64_t low_bits(int count) noexcept { return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1; }
+
+std::uint64_t float_code(const Format& format, const FormatTraits& t, double value) noexcept {
+  const int m = format.mantissa_bits;
+  const std::uint64_t exponent_ones = low_bits(format.exponent_bits) << m;
+  if (std::isnan(value))
+    return t.has_infinity ? exponent_ones | std::uint64_t{1} << (m - 1) : exponent_ones | low_bits(m);
+  const std::uint64_t sign = std::signbit(value) ? std::uint64_t{1} << (format.bits - 1) : 0;
+  const double magnitude = std::abs(value);
+  if (std::isinf(magnitude)) return sign | exponent_ones;
+  if (magnitude < std::ldexp(1.0, t.min_exponent))
+    return sign | static_cast<std::uint64_t>(std::ldexp(magnitude, m - t.min_exponent));
+  const int exponent = std::ilogb(magnitude);
+  const auto field = static_cast<std::uint64_t>(exponent - t.min_exponent + 1);
+  return sign | field << m | (static_cast<std::uint64_t>(std::ldexp(magnitude, m - exponent)) & low_bits(m));
+}
+
+double float_value(const Format& format, const FormatTraits& t, std::uint64_t code) noexcept {
+  const int m = format.mantissa_bits;
+  const bool is_negative = (code >> (format.bits - 1) & 1) != 0;
+  const auto mantissa = static_cast<double>(code & low_bits(m));
+  const auto field = static_cast<int>(code >> m & low_bits(format.exponent_bits));
+  const bool is_last = static_cast<std::uint64_t>(field) == low_bits(format.exponent_bits);
+  double magnitude = 0;
+  if (t.has_infinity && is_last) {
+    if (mantissa != 0) return std::numeric_limits<double>::quiet_NaN();
+    magnitude = std::numeric_limits<double>::infinity();
+  } else if (t.has_nan && is_last && (code & low_bits(m)) == low_bits(m)) {
+    return std::numeric_limits<double>::quiet_NaN();
+  } else if (field == 0) {
+    magnitude = std::ldexp(mantissa, t.min_exponent - m);
+  } else {
+    magnitude = std::ldexp(mantissa + std::ldexp(1.0, m), t.min_exponent - m + field - 1);
+  }
+  return is_negative ? -magnitude : magnitude;
+}
+
+std::int64_t sign_extended(std::uint64_t code, int bits) noexcept {
+  const auto unused = static_cast<unsigned>(64 - bits);
+  return static_cast<std::int64_t>(code << unused) >> unused;
+}
+
+}  // namespace
+
+void TensorStatistics::merge(const TensorStatistics& other) noexcept {
+  count += other.count;
+  zeros_in += other.zeros_in;
+  zeros_out += other.zeros_out;
+  saturated += other.saturated;
+  non_finite += other.non_finite;
+  max_abs = std::max(max_abs, other.max_abs);
+  error_sum += other.error_sum;
+  error_squares += other.error_squares;
+  value_squares += other.value_squares;
+}
+
+double TensorStatistics::sqnr_db() const noexcept {
+  if (error_squares == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(value_squares / error_squares);
+}
+
+template <class T>
+struct Quantizer<T>::ScaledBlock {
+  double unit[kBlock], lowest[kBlock], highest[kBlock], threshold[kBlock];
+  double lowest_value[kBlock], highest_value[kBlock];
+  std::size_t period = kBlock;  ///< elements of a full piece
+
+  kernels::ScaledGrid grid(const Format& format) const noexcept {
+    const double modulus =
+        format.overflow == Overflow::kWrap && has_integer_codes(format.family) ? std::ldexp(1.0, format.bits) : 0;
+    return {unit, lowest, highest, threshold, modulus, upper_bits(format.random_bits)};
+  }
+
+  void set(std::size_t at, const FormatTraits& t, const Scale& scale) noexcept {
+    unit[at] = scale.unit;
+    threshold[at] = scale.threshold;
+    lowest[at] = t.lowest - scale.zero_point;
+    highest[at] = t.largest - scale.zero_point;
+    lowest_value[at] = lowest[at] * scale.unit;
+    highest_value[at] = highest[at] * scale.unit;
+  }
+
+  /// The first `count` entries go on as they began.
+  void repeat(std::size_t from, std::size_t count) noexcept {
+    for (double* values : {unit, lowest, highest, threshold, lowest_value, highest_value})
+      for (std::size_t i = from; i < count; ++i) values[i] = values[i - from];
+  }
+};
+
+template <class T>
+Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::KernelTable& table) {
+  if (!computes(format)) {
+    const FormatTraits t = traits(format);
+    if (t.significant_bits > std::numeric_limits<double>::digits && t.significant_bits <= 64 &&
+        format.family != Family::kPosit)
+      return base::refusal(
+          StatusCode::kUnsupported,
+          "{}: {} significant bits need the wide carrier, which this version lacks; expected at most 53",
+          to_string(format), t.significant_bits);
+    Format plain = format;
+    plain.scale_rule = ScaleRule::kMax;
+    plain.scale_value = 0;
+    if (computes(plain))
+      return base::refusal(StatusCode::kUnsupported,
+                           "{}: this version does not compute that scale rule; expected max, fix=S{}",
+                           to_string(format), format.family == Family::kDynamicFixed ? " or ovf=R" : "");
+    return base::refusal(StatusCode::kUnsupported, "{}: known by name only; this version computes {}",
+                         to_string(format), computing_names());
+  }
+  const bool is_double = sizeof(T) == sizeof(double);
+  if (!is_double && !fits_float_carrier(format) && !is_carrier<T>(format) &&
+      !(format.family == Family::kFloat && format.exponent_bits <= 8 && format.mantissa_bits <= 23))
+    return base::invalid("{}: does not fit the float carrier, expected double", to_string(format));
+
+  Quantizer made;
+  made.format_ = format;
+  made.traits_ = traits(format);
+  made.kernels_ = &table.carrier<T>().quantize;
+  made.needs_scale_ = made.traits_.is_dynamic;
+  switch (format.family) {
+    case Family::kFloat:
+    case Family::kOcpFloat:
+      made.float_grid_ = float_grid<T>(format, made.traits_);
+      made.method_ = is_carrier<T>(format)                          ? Method::kIdentity
+                     : format.exponent_bits == (is_double ? 11 : 8) ? Method::kWideFloat
+                                                                    : Method::kNarrowFloat;
+      break;
+    case Family::kFixed:
+    case Family::kUnsignedFixed:
+      made.method_ = Method::kFixed;
+      break;
+    case Family::kDynamicFixed:
+      made.method_ = Method::kDynamicFixed;
+      break;
+    case Family::kTernary:
+      made.method_ = Method::kTernary;
+      break;
+    case Family::kBinary:
+      made.method_ = Method::kBinary;
+      break;
+    default:
+      made.method_ = Method::kInteger;
+      break;
+  }
+  if (format.scale_rule == ScaleRule::kFixed) {
+    made.given_unit_ = format.scale_value;
+    if (Status status = made.accepts({.unit = format.scale_value}); !status.ok()) return status;
+  }
+  return made;
+}
+
+template <class T>
+Status Quantizer<T>::accepts(const Scale& scale) const {
+  constexpr bool kIsDouble = sizeof(T) == sizeof(double);
+  const double least = kIsDouble ? 0x1p-900 : 0x1p-126;
+  const double most = kIsDouble ? 0x1p900 : std::ldexp(1.0, 126 - format_.bits);
+  switch (method_) {
+    case Method::kDynamicFixed:
+    case Method::kInteger:
+      if (method_ == Method::kDynamicFixed && !is_power_of_two(scale.unit))
+        return base::invalid("{}: scale {}, expected a power of two", to_string(format_), scale.unit);
+      if (!(scale.unit >= least && scale.unit <= most))
+        return base::invalid("{}: scale {}, expected {} to {}", to_string(format_), scale.unit, least, most);
+      break;
+    case Method::kBinary:
+    case Method::kTernary:
+      if (!(scale.unit >= 0 && scale.unit <= std::numeric_limits<T>::max()))
+        return base::invalid("{}: scale {}, expected a finite value of 0 or more", to_string(format_), scale.unit);
+      if (!(scale.threshold >= 0))
+        return base::invalid("{}: threshold {}, expected 0 or more", to_string(format_), scale.threshold);
+      break;
+    default:
+      return {};
+  }
+  const double codes = format_.family == Family::kUnsignedInt ? traits_.largest : 0;
+  if (!(scale.zero_point >= 0 && scale.zero_point <= codes && scale.zero_point == std::floor(scale.zero_point)))
+    return base::invalid("{}: zero point {}, expected a whole number of 0 to {}", to_string(format_), scale.zero_point,
+                         codes);
+  return {};
+}
+
+template <class T>
+kernels::FixedGrid<T> Quantizer<T>::fixed_grid(double unit) const noexcept {
+  const bool is_dynamic = method_ == Method::kDynamicFixed;
+  const double step = is_dynamic ? unit : std::ldexp(1.0, -format_.fraction_bits);
+  const double codes = is_dynamic ? 1 : std::ldexp(1.0, format_.fraction_bits);
+  return {static_cast<T>(step),
+          static_cast<T>(1 / step),
+          static_cast<T>(traits_.lowest * codes),
+          static_cast<T>(traits_.largest * codes),
+          static_cast<T>(std::ldexp(1.0, format_.bits)),
+          upper_bits(format_.random_bits)};
+}
+
+template <class T>
+void Quantizer<T>::round(const kernels::Piece<T>& piece, const kernels::FixedGrid<T>& fixed,
+                         const kernels::ScaledGrid& scaled) const noexcept {
+  const auto mode = static_cast<std::size_t>(format_.rounding);
+  switch (method_) {
+    case Method::kIdentity:
+      std::memmove(piece.q, piece.x, piece.count * sizeof(T));
+      break;
+    case Method::kFixed:
+    case Method::kDynamicFixed:
+      (format_.overflow == Overflow::kWrap ? kernels_->fixed_wrapped : kernels_->fixed)[mode](fixed, piece);
+      break;
+    case Method::kNarrowFloat:
+      kernels_->narrow_float[mode](float_grid_, piece);
+      break;
+    case Method::kWideFloat:
+      kernels_->wide_float[mode](float_grid_, piece);
+      break;
+    case Method::kInteger:
+      kernels_->integer[mode](scaled, piece);
+      break;
+    case Method::kBinary:
+      kernels_->binary(scaled, piece);
+      break;
+    case Method::kTernary:
+      kernels_->ternary(scaled, piece);
+      break;
+  }
+}
+
+template <class T>
+void Quantizer<T>::run_pieces(const T* x, T* q, std::size_t count, std::uint64_t first_element, const Draw& draw,
+                              const kernels::FixedGrid<T>& fixed, const ScaledBlock& block,
+                              TensorStatistics* statistics) const noexcept {
+  const kernels::ScaledGrid scaled = block.grid(format_);
+  const bool is_stochastic = format_.rounding == Rounding::kStochastic && method_ != Method::kIdentity;
+  const kernels::PhiloxKey key{{static_cast<std::uint32_t>(draw.seed), static_cast<std::uint32_t>(draw.seed >> 32U)},
+                               draw.step,
+                               static_cast<std::uint32_t>(base::Purpose::kRounding) << 24U | draw.tensor};
+  // Words from the block of the first element on: up to 3 before it, and up to 64 that the kernel may write or read too
+  // many.
+  alignas(64) std::uint32_t words[kBlock + 4 + 64];
+  alignas(64) T rounded[kBlock];
+  for (std::size_t done = 0; done < count; done += block.period) {
+    const std::size_t size = std::min(block.period, count - done);
+    const std::uint64_t first = first_element + done;
+    if (is_stochastic) kernels_->philox(key, first / 4, (first % 4 + size + 3) / 4, words);
+    T* const to = statistics != nullptr ? rounded : q + done;
+    round({x + done, to, size, words + first % 4}, fixed, scaled);
+    if (statistics == nullptr) continue;
+    const kernels::PieceSums sums = kernels_->sums(x + done, rounded, size, block.lowest_value, block.highest_value);
+    statistics->merge({.count = size,
+                       .zeros_in = static_cast<std::uint64_t>(sums.zeros_in),
+                       .zeros_out = static_cast<std::uint64_t>(sums.zeros_out),
+                       .saturated = static_cast<std::uint64_t>(sums.saturated),
+                       .non_finite = static_cast<std::uint64_t>(sums.non_finite),
+                       .max_abs = sums.max_abs,
+                       .error_sum = sums.error_sum,
+                       .error_squares = sums.error_squares,
+                       .value_squares = sums.value_squares});
+    std::memcpy(q + done, rounded, size * sizeof(T));
+  }
+}
+
+template <class T>
+void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_element, const Draw& draw,
+                       const Scale& scale, TensorStatistics* statistics) const noexcept {
+  if (count == 0) return;
+  Scale used = scale;
+  if (format_.scale_rule == ScaleRule::kFixed) used = {.unit = given_unit_};
+  if (format_.is_unit) used.unit = 1;
+  if (!needs_scale_ && format_.family == Family::kBinary) used = {};
+  assert(accepts(used).ok());
+  const kernels::FixedGrid<T> fixed =
+      method_ == Method::kFixed || method_ == Method::kDynamicFixed ? fixed_grid(used.unit) : kernels::FixedGrid<T>{};
+  if (!is_scaled() && statistics == nullptr && format_.rounding != Rounding::kStochastic) {
+    if (method_ != Method::kIdentity || x != q) round({x, q, count, nullptr}, fixed, {});
+    return;
+  }
+  ScaledBlock block;
+  block.set(0, traits_, is_scaled() || method_ == Method::kDynamicFixed ? used : Scale{});
+  block.repeat(1, std::min(count, kBlock));
+  run_pieces(x, q, count, first_element, draw, fixed, block, statistics);
+}
+
+template <class T>
+void Quantizer<T>::run_channels(const T* x, T* q, std::size_t rows, std::size_t channels, std::uint64_t first_row,
+                                const Draw& draw, const Scale* scales, TensorStatistics* statistics) const noexcept {
+  if (rows == 0 || channels == 0) return;
+  // One scale serves all channels where it is the tensor's, or the format's own.
+  if (!is_scaled() || !needs_scale_)
+    return run(x, q, rows * channels, first_row * channels, draw, scales == nullptr ? Scale{} : scales[0], statistics);
+
+  const auto set = [&](ScaledBlock& block, std::size_t at, std::size_t channel) noexcept {
+    Scale used = scales[channel];
+    if (format_.is_unit) used.unit = 1;
+    block.set(at, traits_, used);
+  };
+  ScaledBlock block;
+  if (channels <= kBlock) {  // whole rows, as many as fit
+    for (std::size_t c = 0; c < channels; ++c) set(block, c, c);
+    block.period = kBlock / channels * channels;
+    block.repeat(channels, block.period);
+    return run_pieces(x, q, rows * channels, first_row * channels, draw, {}, block, statistics);
+  }
+  for (std::size_t begin = 0; begin < channels; begin += kBlock) {
+    const std::size_t width = std::min(kBlock, channels - begin);
+    for (std::size_t c = 0; c < width; ++c) set(block, c, begin + c);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t at = row * channels + begin;
+      run_pieces(x + at, q + at, width, first_row * channels + at, draw, {}, block, statistics);
+    }
+  }
+}
+
+template <class T>
+std::uint64_t Quantizer<T>::encode(T value, const Scale& scale) const noexcept {
+  const auto wide = static_cast<double>(value);
+  const double unit = format_.scale_rule == ScaleRule::kFixed ? given_unit_ : scale.unit;
+  double code = 0;
+  switch (format_.family) {
+    case Family::kFloat:
+    case Family::kOcpFloat:
+      return float_code(format_, traits_, wide);
+    case Family::kBinary:
+      return std::signbit(wide) ? 1 : 0;
+    case Family::kTernary:
+      code = wide > 0 ? 1 : wide < 0 ? -1 : 0;
+      break;
+    case Family::kFixed:
+    case Family::kUnsignedFixed:
+      code = std::ldexp(wide, format_.fraction_bits);
+      break;
+    case Family::kDynamicFixed:
+      code = wide / unit;
+      break;
+    default:
+      code = std::nearbyint(wide / unit) + scale.zero_point;
+      break;
+  }
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(code)) & low_bits(format_.bits);
+}
+
+template <class T>
+T Quantizer<T>::decode(std::uint64_t code, const Scale& scale) const noexcept {
+  const double given = format_.scale_rule == ScaleRule::kFixed ? given_unit_ : scale.unit;
+  const double unit = format_.is_unit ? 1 : given;
+  const auto signed_code = static_cast<double>(sign_extended(code, format_.bits));
+  const auto unsigned_code = static_cast<double>(code & low_bits(format_.bits));
+  switch (format_.family) {
+    case Family::kFloat:
+    case Family::kOcpFloat:
+      return static_cast<T>(float_value(format_, traits_, code));
+    case Family::kBinary:
+      return static_cast<T>((code & 1) != 0 ? -unit : unit);
+    case Family::kFixed:
+      return static_cast<T>(std::ldexp(signed_code, -format_.fraction_bits));
+    case Family::kUnsignedFixed:
+      return static_cast<T>(std::ldexp(unsigned_code, -format_.fraction_bits));
+    case Family::kUnsignedInt:
+      return static_cast<T>((unsigned_code - scale.zero_point) * unit);
+    default:
+      return static_cast<T>(signed_code * unit);
+  }
+}
+
+template class Quantizer<float>;
+template class Quantizer<double>;
+
+}  // namespace udnn::numbers
