@@ -45,7 +45,7 @@ struct Steps {
   static Vector of(Vector steps, Vector x) noexcept {
     if constexpr (kMode == Mode::kUp || kMode == Mode::kDown || kMode == Mode::kToOdd) {
       const Vector zero(T{0});
-      return xsimd::select((steps == zero) & ((x < zero) | (x > zero)), Vector(std::numeric_limits<T>::min()), steps);
+      return xsimd::select((steps == zero) & ((x < zero) | (x > zero)), Vector(kSmallestNormal<T>), steps);
     } else {
       return steps;
     }
@@ -90,7 +90,7 @@ struct RoundFixed {
       if constexpr (!kWraps && kMode == Mode::kNearestEven) return (nearest_integer(steps) + zero) * unit;
 
       const Vector sign = given & sign_bit;
-      Vector magnitude = Steps<T, Arch, kMode>::of(xsimd::abs(steps), given);
+      Vector magnitude = Steps<T, Arch, kMode>::of(magnitude_of(steps), given);
       if constexpr (kWraps) magnitude = low_bits(magnitude, Vector(grid.modulus));
       Vector code = Steps<T, Arch, kMode>::round(magnitude, given, piece, i, random_mask) ^ sign;
       if constexpr (kWraps) {
@@ -109,7 +109,7 @@ struct RoundFixed {
   static Vector low_bits(Vector magnitude, Vector modulus) noexcept {
     const Vector turns = whole_part(magnitude * (Vector(T{1}) / modulus));
     const Vector low = magnitude - turns * modulus;
-    return xsimd::select(magnitude <= Vector(std::numeric_limits<T>::max()), low, Vector(T{0}));
+    return xsimd::select(magnitude <= Vector(kLargest<T>), low, Vector(T{0}));
   }
 };
 
@@ -123,18 +123,20 @@ struct FloatEnds {
         over_positive(grid.over[0]),
         over_negative(grid.over[1]),
         nan(grid.nan),
-        flush_below(grid.flush_below) {}
+        flush_below(grid.flush_below),
+        flushes(grid.flush_below > 0) {}
 
   Vector finish(Vector magnitude, Vector x) const noexcept {
     Vector over = over_positive;
     if constexpr (kMode == Mode::kUp || kMode == Mode::kDown)
       over = xsimd::select(x < Vector(T{0}), over_negative, over);
-    const Vector kept = xsimd::select(magnitude < flush_below, Vector(T{0}), magnitude);
-    const Vector ended = xsimd::select(magnitude > largest, over, kept);
-    return xsimd::select((x == x) & (ended == ended), ended | (x & Vector(T{-0.0})), nan);
+    if (flushes) magnitude = xsimd::select(magnitude < flush_below, Vector(T{0}), magnitude);
+    const Vector ended = xsimd::select(magnitude > largest, over, magnitude);
+    return xsimd::select(are_numbers(x, ended), ended | (x & Vector(T{-0.0})), nan);
   }
 
   Vector largest, over_positive, over_negative, nan, flush_below;
+  bool flushes;
 };
 
 /// Floats with a smaller exponent range than T: the step of a magnitude in [2^e, 2^(e+1)) is 2^(e-M), that of 2^emin
@@ -149,14 +151,13 @@ struct RoundNarrowFloat {
   static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
     const FloatEnds<T, Arch, kMode> ends(grid);
     const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal);
-    const Vector exponent_mask(std::numeric_limits<T>::infinity());
+    const Vector exponent_mask(kInfinity<T>);
     const WordOf<T> mantissa = static_cast<WordOf<T>>(grid.mantissa_bits) << kMantissa;
     const Bits to_step(mantissa);                                // bits(2^e) - this = bits(2^(e-M))
     const Bits to_inverse((2 * kBias << kMantissa) + mantissa);  // this - bits(2^e) = bits(2^(M-e))
     const Bits random_mask(WordOf<T>{grid.random_mask});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
-      const Vector absolute = xsimd::abs(x);
-      const Vector magnitude = xsimd::select(absolute < beyond, absolute, beyond);
+      const Vector magnitude = xsimd::min(magnitude_of(x), beyond);  // whatever it is of NaN, finish() replaces it
       const Bits power = as_bits(xsimd::max(magnitude & exponent_mask, smallest_normal));
       const Vector steps = Steps<T, Arch, kMode>::of(magnitude * as_value<T>(to_inverse - power), x);
       const Vector rounded = Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask);
@@ -202,7 +203,7 @@ struct RoundWideFloat {
     const Bits random_mask(Word{grid.random_mask});
     const Vector smallest_normal(grid.smallest_normal), zero(T{0});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
-      const Vector magnitude = xsimd::abs(x);
+      const Vector magnitude = magnitude_of(x);
       const Bits bits = as_bits(magnitude);
       Bits added = none;
       if constexpr (kMode == Mode::kNearestEven) {

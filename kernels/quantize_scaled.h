@@ -49,7 +49,7 @@ struct RoundInteger {
       const Vector unit = load(grid.unit), lowest = load(grid.lowest), highest = load(grid.highest);
       const Vector given = xsimd::select(x == x, x, zero);
       const Vector sign = given & sign_bit;
-      const Vector magnitude = xsimd::abs(given);
+      const Vector magnitude = magnitude_of(given);
       const Vector quotient = magnitude / unit;
 
       // Beyond 2^52 every quotient is taken as whole. (It has saturated long before; under `wrap` it keeps no exact low

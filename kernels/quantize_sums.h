@@ -56,7 +56,7 @@ struct QuantizeSums {
     double filled = 0;
     if (i < count) {
       T rest[kChains];
-      for (std::size_t j = 0; j < kChains; ++j) rest[j] = i + j < count ? x[i + j] : std::numeric_limits<T>::infinity();
+      for (std::size_t j = 0; j < kChains; ++j) rest[j] = i + j < count ? x[i + j] : kInfinity<T>;
       total.add(rest, threshold0, threshold1);
       filled = static_cast<double>(kChains - (count - i));
     }
@@ -94,7 +94,7 @@ struct QuantizeSums {
   };
 
   static xsimd::batch_bool<double, Arch> is_finite(Vector x) noexcept {
-    return xsimd::abs(x) <= Vector(std::numeric_limits<double>::max());
+    return magnitude_of(x) <= Vector(kLargest<double>);
   }
 
   struct Sums {
@@ -114,7 +114,7 @@ struct QuantizeSums {
         zeros_out.chain[v] += xsimd::select((made == zero) & ((given < zero) | (given > zero)), one, zero);
         saturated.chain[v] += xsimd::select(finite & beyond, one, zero);
         non_finite.chain[v] += xsimd::select(finite, zero, one);
-        max_abs.chain[v] = xsimd::max(max_abs.chain[v], xsimd::select(finite, xsimd::abs(given), zero));
+        max_abs.chain[v] = xsimd::max(max_abs.chain[v], xsimd::select(finite, magnitude_of(given), zero));
         const Vector error = xsimd::select(both, made - given, zero), value = xsimd::select(both, given, zero);
         error_sum.chain[v] += error;
         error_squares.chain[v] += error * error;
@@ -132,7 +132,7 @@ struct QuantizeSums {
       for (std::size_t v = 0; v < kVectors; ++v) {
         const Vector given = load_as_double<Arch>(x + v * Vector::size);
         const auto finite = is_finite(given);
-        const Vector value = xsimd::select(finite, given, zero), absolute = xsimd::abs(value);
+        const Vector value = xsimd::select(finite, given, zero), absolute = magnitude_of(value);
         non_finite.chain[v] += xsimd::select(finite, zero, one);
         max.chain[v] = xsimd::max(max.chain[v], value);
         below.chain[v] = xsimd::max(below.chain[v], zero - value);

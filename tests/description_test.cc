@@ -311,6 +311,11 @@ TEST(Network, SaysWhichLayerDoesNotFit) {
   EXPECT_EQ(refusal("4x4x1 - maxpool 5"), "maxpool1: kernel 5x5 on 4x4x1 with pad 0, expected at most 4x4");
   EXPECT_EQ(refusal("4x4x1 - maxpool 2 pad 2"),
             "maxpool1: pad 2 with kernel 2x2, expected less than the kernel, or a window would hold nothing");
+  for (const std::string_view pad : {"2,0,0,0", "0,2,0,0", "0,0,2,0", "0,0,0,2"})
+    EXPECT_EQ(
+        refusal(fmt::format("4x4x1 - avgpool 2 pad {}", pad)),
+        fmt::format("avgpool1: pad {} with kernel 2x2, expected less than the kernel, or a window would hold nothing",
+                    pad));
   EXPECT_EQ(refusal("40x40x1 - maxpool 17"), "maxpool1: kernel 17x17, expected at most 256 places in it");
   EXPECT_EQ(refusal("40x40x1 - avgpool 17"), "accepted");
   EXPECT_EQ(refusal("8x8x1 - avgpool 2x3"), "avgpool1: kernel 2x3 without a stride, expected one");

@@ -14,7 +14,8 @@ using network::Engine;
 using network::EngineConfig;
 using network::StepOutcome;
 
-EngineConfig config_of(std::string_view layers, std::string_view precision = "all=fp32", std::size_t batch = 6, int workers = 2) {
+EngineConfig config_of(std::string_view layers, std::string_view precision = "all=fp32", std::size_t batch = 6,
+                       int workers = 2) {
   auto description = network::parse_network(layers);
   EXPECT_TRUE(description) << description.error().message();
   auto plan = Precision::parse(precision);
@@ -84,8 +85,10 @@ StepOutcome step(Engine& engine, const Team& team, const Samples& samples, std::
   return outcome;
 }
 
-// One step of plain gradient descent at rate 1 moves the master copy by the gradient, which central differences of the loss know as well.
-//   | (L(w + h) - L(w - h)) / 2h - dL/dw |  <=  h^2 / 6 max|L'''| + u |L| / h      about 1e-9 at h = 1e-5, for losses and weights near 1
+// One step of plain gradient descent at rate 1 moves the master copy by the gradient, which central differences of the
+// loss know as well.
+//   | (L(w + h) - L(w - h)) / 2h - dL/dw |  <=  h^2 / 6 max|L'''| + u |L| / h      about 1e-9 at h = 1e-5, for losses
+//   and weights near 1
 void expect_gradients(std::string_view layers, ops::LossKind loss) {
   SCOPED_TRACE(layers);
   EngineConfig config = config_of(layers, "all=fp64");
@@ -109,7 +112,8 @@ void expect_gradients(std::string_view layers, ops::LossKind loss) {
     up[i] += kH;
     down[i] -= kH;
     const double numeric = (loss_at(up) - loss_at(down)) / (2 * kH);
-    ASSERT_NEAR(start[i] - moved[i], numeric, 2e-8 + 1e-6 * std::abs(numeric)) << "parameter " << i << " of " << start.size();
+    ASSERT_NEAR(start[i] - moved[i], numeric, 2e-8 + 1e-6 * std::abs(numeric))
+        << "parameter " << i << " of " << start.size();
     ++checked;
   }
   EXPECT_GE(checked, std::min<std::size_t>(start.size(), 40));
@@ -131,7 +135,8 @@ TEST(Engine, HasTheGradientsOfItsLossForEveryKindOfLayer) {
            "5 - fc 8 - layernorm tanh - fc 4",
            "5 - fc 8 tanh - dropout 0.3 - fc 4",
            "6x6x3 - conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 tanh - add conv1 - fc 4",
-           "6x6x3 - stem: conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 tanh - add stem tanh - conv 3 3x3 pad 1 - add stem - fc 4",
+           "6x6x3 - stem: conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 tanh - add stem tanh - conv 3 3x3 pad 1 - add stem "
+           "- fc 4",
            "6x6x1 - flatten - fc 4 nobias",
        })
     expect_gradients(layers, kSoftmax);
@@ -139,7 +144,8 @@ TEST(Engine, HasTheGradientsOfItsLossForEveryKindOfLayer) {
 
 TEST(Engine, HasTheGradientsOfItsLossForEverySmoothActivation) {
   for (const char* activation : {"gelu", "silu", "sigmoid", "tanh", "softplus"})
-    expect_gradients(std::string("5 - fc 9 ") + activation + " - fc 6 " + activation + " - fc 4", ops::LossKind::kSoftmaxCrossEntropy);
+    expect_gradients(std::string("5 - fc 9 ") + activation + " - fc 6 " + activation + " - fc 4",
+                     ops::LossKind::kSoftmaxCrossEntropy);
   // Kinks are where z is 0 (elu: none in the first derivative); random values do not come within 1e-5 of one.
   for (const char* activation : {"relu", "leaky 0.1", "elu", "hard_sigmoid", "hard_tanh"})
     expect_gradients(std::string("5 - fc 9 ") + activation + " - fc 4", ops::LossKind::kSoftmaxCrossEntropy);
@@ -147,16 +153,19 @@ TEST(Engine, HasTheGradientsOfItsLossForEverySmoothActivation) {
 
 TEST(Engine, HasTheGradientsOfEveryLoss) {
   using enum ops::LossKind;
-  for (const ops::LossKind loss : {kSoftmaxCrossEntropy, kMse, kSquaredHinge, kBinaryCrossEntropy}) expect_gradients("5 - fc 7 tanh - fc 4", loss);
+  for (const ops::LossKind loss : {kSoftmaxCrossEntropy, kMse, kSquaredHinge, kBinaryCrossEntropy})
+    expect_gradients("5 - fc 7 tanh - fc 4", loss);
 }
 
 TEST(Engine, GivesTheSameBytesForAnyNumberOfThreads) {
-  for (const char* precision : {"all=fp32", "all=fp64", "all=e5m2:sr, m=bf16:sr", "all=fx4.8, e=fx2.14, g=fx2.14, m=fx4.12:sr", "all=dfx10, m=dfx14:sr",
-                                "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2"}) {
+  for (const char* precision :
+       {"all=fp32", "all=fp64", "all=e5m2:sr, m=bf16:sr", "all=fx4.8, e=fx2.14, g=fx2.14, m=fx4.12:sr",
+        "all=dfx10, m=dfx14:sr", "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2"}) {
     SCOPED_TRACE(precision);
     const auto after_steps = [&](int threads) {
-      const auto engine = engine_of(config_of("8x8x2 - conv 5 3x3 pad 1 relu - maxpool 2 - conv 4 3x3 - batchnorm relu - dropout 0.2 - fc 12 relu - fc 5",
-                                              precision, 13, threads));
+      const auto engine = engine_of(config_of(
+          "8x8x2 - conv 5 3x3 pad 1 relu - maxpool 2 - conv 4 3x3 - batchnorm relu - dropout 0.2 - fc 12 relu - fc 5",
+          precision, 13, threads));
       const Samples samples(*engine, 13);
       const auto team = Team::create(threads);
       for (std::uint32_t number = 0; number < 8; ++number) step(*engine, *team, samples, number, 0.05);
@@ -176,7 +185,8 @@ TEST(Engine, GathersStatisticsWithoutChangingABit) {
     team->run([&](Worker& worker) {
       engine->draw_weights(worker, 0);
       for (std::uint32_t number = 0; number < 5; ++number)
-        engine->train_step(worker, {.batch = samples.batch(), .step = number, .learning_rate = 0.1, .collect = collect}, outcome);
+        engine->train_step(worker, {.batch = samples.batch(), .step = number, .learning_rate = 0.1, .collect = collect},
+                           outcome);
     });
     EXPECT_EQ(engine->reports().empty(), !collect);
     return masters(*engine);
@@ -186,7 +196,8 @@ TEST(Engine, GathersStatisticsWithoutChangingABit) {
 
 TEST(Engine, AllocatesNothingInAStep) {
   for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8"}) {
-    const auto engine = engine_of(config_of("8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - batchnorm - fc 10", precision, 8, 2));
+    const auto engine =
+        engine_of(config_of("8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - batchnorm - fc 10", precision, 8, 2));
     const Samples samples(*engine, 8);
     const auto team = Team::create(2);
     step(*engine, *team, samples, 0, 0.1);
@@ -235,8 +246,8 @@ TEST(Engine, InfersTheSameForAnyBatch) {
     team->run([&](Worker& worker) {
       engine->draw_weights(worker, network::kInferenceStep);
       for (std::size_t first = 0; first < 9; first += batch)
-        engine->infer(worker, {.source = &samples.source, .first = first, .count = std::min(batch, 9 - first)}, outputs.data() + first * engine->outputs(),
-                      nullptr, nullptr);
+        engine->infer(worker, {.source = &samples.source, .first = first, .count = std::min(batch, 9 - first)},
+                      outputs.data() + first * engine->outputs(), nullptr, nullptr);
     });
     return outputs;
   };
@@ -250,7 +261,8 @@ TEST(Engine, TakesDoubleOnlyWhereAFormatAsksForIt) {
 }
 
 TEST(Engine, RefusesWhatItCannotCompute) {
-  EXPECT_EQ(refusal(config_of("5 - fc 4", "conv9.w=int4")), "--precision: 'conv9' matches no layer, expected one of input, fc1");
+  EXPECT_EQ(refusal(config_of("5 - fc 4", "conv9.w=int4")),
+            "--precision: \"conv9.w=int4\": no layer is called 'conv9', there are input, fc1");
   EXPECT_EQ(refusal(config_of("5 - fc 4", "acc=f6.9")),
             "--precision: fc1.acc=f6.9: accumulators other than the carrier's own (fp32) are not there yet");
 }

@@ -1,4 +1,5 @@
-// The loss of the first steps, step by step, as TensorFlow computes it from the same weights and batches: tools/compare/make_golden.py wrote the files.
+// The loss of the first steps, step by step, as TensorFlow computes it from the same weights and batches:
+// tools/compare/make_golden.py wrote the files.
 #include <filesystem>
 
 #include "src/base/file.h"

@@ -172,6 +172,15 @@ TEST_F(Asked, RefusesUnknownKeysWithTheNearestOne) {
   EXPECT_EQ(root_["layers"].expect_only(kKeys).message(), "run.json: layers: an array, expected an object");
 }
 
+TEST(Json, KeepsAMessageOnOneLine) {
+  EXPECT_EQ(refusal(R"({"a\nb": {"c": 1, "c": 2}})"), "run.json: a b.c: twice, expected each key once");
+  const auto tree = parse_json(R"({"a\nb": {"\u0007": 1}})", "run.json");
+  ASSERT_TRUE(tree);
+  const Field field = Field(*tree, "run.json")["a\nb"];
+  EXPECT_EQ(field.text().error().message(), "run.json: a b: an object, expected a text");
+  EXPECT_EQ(field.expect_only({}).message(), "run.json: a b: unknown key '?', expected none");
+}
+
 TEST(Nearest, CountsEditsAndSwaps) {
   constexpr std::array<std::string_view, 4> kWords = {"conv", "maxpool", "avgpool", "fc"};
   EXPECT_EQ(nearest("cnv", kWords), "conv");

@@ -195,7 +195,7 @@ TEST(Loss, IsNotANumberOnlyWhereAnOutputMakesItSo) {
 }
 
 TEST(Loss, DoesNotSeeTheOtherSamples) {
-  const auto z = reals<float>(9 * 10, 11);
+  const auto z = reals<float>(90, 11);
   const auto labels = some_labels(9, 10);
   for (const auto& info : ops::all_losses()) {
     const auto all = run(info.kind, 10, z, labels);
@@ -232,7 +232,7 @@ TEST(Loss, GivesTheSameBytesForAnyNumberOfWorkersInPlaceAndAllocatesNothing) {
 }
 
 TEST(Loss, ComesAloneWhereNobodyAsksForSlopes) {
-  const auto z = reals<double>(4 * 3, 13);
+  const auto z = reals<double>(12, 13);
   const std::vector<std::uint32_t> labels = {2, 0, 1, 1};
   for (const auto& info : ops::all_losses()) {
     std::vector<double> losses(4);

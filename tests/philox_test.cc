@@ -99,7 +99,7 @@ TEST_P(PhiloxKernel, DrawsTheWordsOfTheStream) {
   const kernels::PhiloxKey key{{0x89abcdef, 0x01234567}, 12, 0x00000007};
   const PhiloxStream stream(0x0123456789abcdef, 12, Purpose::kRounding, 7);
   for (const std::uint64_t first :
-       {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{0xfffffffb}, std::uint64_t{0x3ffffffffffffff0}})
+       {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{0xfffffffb}, std::uint64_t{0x3fffffffffffff00}})
     for (const std::size_t blocks : Sizes{1, 2, 3, 15, 16, 17, 65}) {
       std::vector<std::uint32_t> words((blocks + 15) / 16 * 64);
       isa().f32.quantize.philox(key, first, blocks, words.data());

@@ -69,6 +69,13 @@ TEST(Table, AlignsColumnsByWhatPeopleSee) {
             "w=fx2.6:sr, a=\"x\"         -      -\n");
 }
 
+TEST(Table, CountsLettersNotBytes) {
+  Table table({"ß", "x"});
+  table.add_row({"äöü", "1"});
+  table.add_row({"aou", "2"});
+  EXPECT_EQ(table.text(), "ß    x\näöü  1\naou  2\n");
+}
+
 TEST(Table, LeavesNoBlanksAtTheEndOfALine) {
   Table table({"a", "b"});
   table.add_row({"x", ""});

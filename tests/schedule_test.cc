@@ -3,6 +3,9 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "tests/support.h"
 
@@ -67,11 +70,11 @@ TEST(Schedule, IsItsDefinition) {
     // t, 1 - t and the product: three roundings, each of at most 0.3 u in the rate.
     ASSERT_LE(std::abs(linear[i] - base_rate * (1 - t)), kU) << i;
     // x^n has n - 1 roundings and the product one; one more for the second order.
-    const std::uint64_t epoch = i / kPerEpoch;
+    const std::uint64_t epoch = i / kPerEpoch, stair = epoch / 4;
     const long double power = base_rate * std::pow(factor, static_cast<long double>(epoch));
     ASSERT_LE(std::abs(exponential[i] - power), static_cast<long double>(epoch + 1) * kU * power) << i;
-    const long double slower = base_rate * std::pow(factor, static_cast<long double>(epoch / 4));
-    ASSERT_LE(std::abs(step[i] - slower), static_cast<long double>(epoch / 4 + 1) * kU * slower) << i;
+    const long double slower = base_rate * std::pow(factor, static_cast<long double>(stair));
+    ASSERT_LE(std::abs(step[i] - slower), static_cast<long double>(stair + 1) * kU * slower) << i;
   }
 }
 
@@ -141,18 +144,17 @@ TEST(Schedule, NamesThoseThereAre) {
 }
 
 TEST(Schedule, SaysWhichWordIsWrongAndWhatWasExpected) {
-  for (const std::string factor : {"0", "-0.5", "1.5", "nan", "inf", "x", "0.5x", "1e-999", "0x1p-1", "+0.5"}) {
-    const std::string wrong = ": FACTOR '" + factor + "', expected a number above 0 and at most 1";
-    EXPECT_EQ(refusal("step " + factor + " 3"), "schedule: \"step " + factor + " 3\"" + wrong);
-    EXPECT_EQ(refusal("exponential " + factor), "schedule: \"exponential " + factor + "\"" + wrong);
-  }
+  for (const char* factor : {"0", "-0.5", "1.5", "nan", "inf", "x", "0.5x", "1e-999", "0x1p-1", "+0.5"})
+    for (const auto& text : {fmt::format("step {} 3", factor), fmt::format("exponential {}", factor)})
+      EXPECT_EQ(refusal(text),
+                fmt::format("schedule: \"{}\": FACTOR '{}', expected a number above 0 and at most 1", text, factor));
   EXPECT_EQ(refusal("step"), "schedule: \"step\": FACTOR '', expected a number above 0 and at most 1");
 
-  for (const std::string count : {"", "0", "-1", "2.5", "x", "3x", "18446744073709551616"}) {
-    const std::string wrong = "'" + count + "', expected a whole number of at least 1";
-    EXPECT_EQ(refusal("step 0.5 " + count), "schedule: \"step 0.5 " + count + "\": EPOCHS " + wrong);
-    EXPECT_EQ(refusal("cosine warmup " + count), "schedule: \"cosine warmup " + count + "\": warmup " + wrong);
-  }
+  for (const char* count : {"", "0", "-1", "2.5", "x", "3x", "18446744073709551616"})
+    for (const auto& [name, text] :
+         {std::pair{"EPOCHS", fmt::format("step 0.5 {}", count)}, {"warmup", fmt::format("cosine warmup {}", count)}})
+      EXPECT_EQ(refusal(text),
+                fmt::format("schedule: \"{}\": {} '{}', expected a whole number of at least 1", text, name, count));
 
   EXPECT_EQ(refusal("cosine 3"), "schedule: \"cosine 3\": '3', expected 'warmup' or nothing more");
   EXPECT_EQ(refusal("exponential 0.5 2"), "schedule: \"exponential 0.5 2\": '2', expected 'warmup' or nothing more");

@@ -1,6 +1,7 @@
 // SHA-256 against the known answers of FIPS 180-4 and NIST, whole and in pieces.
 #include "src/base/sha256.h"
 
+#include <initializer_list>
 #include <span>
 #include <string>
 
@@ -23,7 +24,7 @@ TEST(Sha256, DoesNotDependOnThePieces) {
   std::string text;
   for (int i = 0; i < 300; ++i) text += static_cast<char>(i * 7);
   // Every length around a block and around the room for the padding, cut at every place.
-  for (const std::size_t length : {1, 55, 56, 63, 64, 65, 119, 120, 128, 300}) {
+  for (const std::size_t length : std::initializer_list<std::size_t>{1, 55, 56, 63, 64, 65, 119, 120, 128, 300}) {
     const std::string part = text.substr(0, length);
     const std::string want = digest(part);
     for (std::size_t cut = 0; cut <= length; ++cut) {

@@ -51,10 +51,18 @@ TEST(Toml, SaysWhereItIsWrong) {
             "(TOML_MAX_NESTED_VALUES)");
 }
 
-// Each of these ends a process in which the package's assertions are on.
-TEST(Toml, RefusesTextThatItsPackageAssertsNotToSee) {
-  for (const std::string_view text : {"[=]", "[.a]", "[,]", "[#", "[[(", "[\x01]"})
+// Each of these is an assertion of the package, or undefined behaviour in it, unless toml.cc prevents it.
+TEST(Toml, RefusesTextThatItsPackageTrustsNotToSee) {
+  for (const std::string_view text : {"[=]", "[.a]", "[,]", "[#", "[[(", "[\x01]", "a = é", "é = 1", "a = 8\"é\""})
     EXPECT_TRUE(refusal(text).starts_with("run.toml: line 1, column ")) << refusal(text);
+}
+
+TEST(Toml, TakesLettersOfAllLanguages) {
+  const auto tree = parse_toml(
+      "\xEF\xBB\xBF# größe \"\n'größe' = \"é\\\"é\" # é\nb = 'é\\'\nc = \"\"\"\\u00e9\"\"\"\nd = \"\"\"x\"\"\"\"\n",
+      "f");
+  ASSERT_TRUE(tree) << tree.error().message();
+  EXPECT_EQ(to_json(*tree), R"({"größe":"é\"é","b":"é\\","c":"é","d":"x\""})");
 }
 
 TEST(Toml, ReadsAFile) {

@@ -44,7 +44,8 @@ Model model_of(std::string_view precision, ops::OptimizerKind optimizer = ops::O
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("udnn_trainer_test_" + std::to_string(::getpid()))) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() / ("udnn_trainer_test_" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
@@ -75,10 +76,12 @@ void train(Model& model, SavedRun run, const Problem& problem, const std::string
 TEST(Trainer, LearnsAtEveryKindOfPrecision) {
   const Problem problem;
   const auto team = Team::create(2);
-  for (const char* precision : {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18", "all=dfx12, s=fp32", "w=int4, a=uint8",
-                                "w=b1", "w=t2, a=fx3.3"}) {
+  for (const char* precision :
+       {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18",
+        "all=dfx12, s=fp32", "w=int4, a=uint8", "w=b1", "w=t2, a=fx3.3"}) {
     Model model = model_of(precision);
-    auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
+    auto trainer =
+        Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
     ASSERT_TRUE(trainer) << trainer.error().message();
     ASSERT_TRUE(trainer->run({}));
     EXPECT_GE(training::evaluate(*model.engine, *team, problem.source).confusion.accuracy(), 0.9) << precision;
@@ -89,10 +92,12 @@ TEST(Trainer, LearnsAtEveryKindOfPrecision) {
 TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const TemporaryFolder folder;
   const Problem problem;
-  for (const char* precision : {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8"})
+  for (const char* precision :
+       {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8"})
     for (const std::size_t cut : {1, 8, 13, 24}) {
       SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
-      TrainerConfig config{.epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = *training::Schedule::parse("cosine"), .seed = 9};
+      TrainerConfig config{
+          .epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = *training::Schedule::parse("cosine"), .seed = 9};
       Model whole = model_of(precision);
       train(whole, {config, {}}, problem, folder.file("whole.udnn"));
 
@@ -114,7 +119,9 @@ TEST(Trainer, StopsWhenTheValidationAccuracyNoLongerRises) {
   const Problem problem;
   const auto team = Team::create(1);
   Model model = model_of("all=fp32");
-  auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 500, .batch = 16, .learning_rate = 0.02, .validation = 0.25, .patience = 3});
+  auto trainer =
+      Trainer::create(*model.engine, *team, problem.source,
+                      {.epochs = 500, .batch = 16, .learning_rate = 0.02, .validation = 0.25, .patience = 3});
   ASSERT_TRUE(trainer);
   std::size_t epochs = 0;
   const auto summary = trainer->run({.on_epoch = [&](const training::EpochEvent& event) {
@@ -134,11 +141,13 @@ TEST(Trainer, GivesUpWhenNothingIsFiniteAnyMore) {
   std::fill(problem.values.begin(), problem.values.end(), std::numeric_limits<float>::infinity());
   const auto team = Team::create(1);
   Model model = model_of("all=fp32");
-  auto trainer = Trainer::create(*model.engine, *team, problem.source, {.epochs = 20, .batch = 16, .learning_rate = 0.02});
+  auto trainer =
+      Trainer::create(*model.engine, *team, problem.source, {.epochs = 20, .batch = 16, .learning_rate = 0.02});
   ASSERT_TRUE(trainer);
   const auto summary = trainer->run({});
   ASSERT_FALSE(summary);
-  EXPECT_NE(summary.error().message().find("not finite for 50 steps in a row"), std::string::npos) << summary.error().message();
+  EXPECT_NE(summary.error().message().find("not finite for 50 steps in a row"), std::string::npos)
+      << summary.error().message();
 }
 
 TEST(Trainer, SaysWhichSettingIsWrong) {
@@ -152,7 +161,8 @@ TEST(Trainer, SaysWhichSettingIsWrong) {
   EXPECT_EQ(refusal({.batch = 17}, problem.source), "batch: 17, expected 1 to 16 (what the network was made for)");
   EXPECT_EQ(refusal({.batch = 16, .learning_rate = 0}, problem.source), "lr: 0, expected a finite number above 0");
   EXPECT_EQ(refusal({.batch = 16, .validation = 1}, problem.source), "validation: 1, expected 0 or more, and below 1");
-  EXPECT_EQ(refusal({.batch = 16, .patience = 2}, problem.source), "patience: 2, expected a validation share above 0 with it");
+  EXPECT_EQ(refusal({.batch = 16, .patience = 2}, problem.source),
+            "patience: 2, expected a validation share above 0 with it");
   network::SampleSource wide = problem.source;
   wide.size = 5;
   EXPECT_EQ(refusal({.batch = 16}, wide), "data: samples of 5 values, expected 4 (the network's input)");
@@ -163,17 +173,20 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
   const TemporaryFolder folder;
   const Problem problem;
   const auto team = Team::create(2);
-  for (const char* precision : {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40"}) {
+  for (const char* precision :
+       {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40"}) {
     SCOPED_TRACE(precision);
     Model model = model_of(precision);
     train(model, {{.epochs = 2, .batch = 16, .learning_rate = 0.01}, {}}, problem, folder.file("checkpoint.udnn"));
     ASSERT_TRUE(network::save_model(folder.file("model.udnn"), model, network::ModelKind::kModel).ok());
-    EXPECT_LT(std::filesystem::file_size(folder.file("model.udnn")), std::filesystem::file_size(folder.file("checkpoint.udnn")));
+    EXPECT_LT(std::filesystem::file_size(folder.file("model.udnn")),
+              std::filesystem::file_size(folder.file("checkpoint.udnn")));
     const auto outputs_of = [&](network::Engine& engine) {
       std::vector<double> outputs(120 * 2);
       team->run([&](Worker& worker) {
         for (std::size_t first = 0; first < 120; first += 12)
-          engine.infer(worker, {.source = &problem.source, .first = first, .count = 12}, outputs.data() + 2 * first, nullptr, nullptr);
+          engine.infer(worker, {.source = &problem.source, .first = first, .count = 12}, outputs.data() + 2 * first,
+                       nullptr, nullptr);
       });
       return outputs;
     };
@@ -192,7 +205,8 @@ TEST(ModelFile, CannotBeTrainedWithoutItsMasterWeights) {
   ASSERT_TRUE(network::save_model(folder.file("model.udnn"), model, network::ModelKind::kModel).ok());
   const auto loaded = network::load_model(folder.file("model.udnn"), {.training = true});
   ASSERT_FALSE(loaded);
-  EXPECT_EQ(loaded.error().message(), folder.file("model.udnn") + ": holds no master weights, expected a checkpoint to train from");
+  EXPECT_EQ(loaded.error().message(),
+            folder.file("model.udnn") + ": holds no master weights, expected a checkpoint to train from");
 }
 
 TEST(ModelFile, TakesTensorsBackFromBothLayouts) {
@@ -204,25 +218,30 @@ TEST(ModelFile, TakesTensorsBackFromBothLayouts) {
   }
   for (const auto layout : {network::TensorLayout::kKeras, network::TensorLayout::kTorch}) {
     const auto tensors = network::export_tensors(*from.engine, layout);
-    const auto conv = std::find_if(tensors.begin(), tensors.end(), [](const auto& tensor) { return tensor.shape.size() == 4; });
+    const auto conv =
+        std::find_if(tensors.begin(), tensors.end(), [](const auto& tensor) { return tensor.shape.size() == 4; });
     ASSERT_NE(conv, tensors.end());
     EXPECT_EQ(conv->name, layout == network::TensorLayout::kKeras ? "conv1.weights" : "conv1.weight");
-    EXPECT_EQ(conv->shape, layout == network::TensorLayout::kKeras ? (std::vector<std::size_t>{3, 3, 2, 3}) : (std::vector<std::size_t>{3, 2, 3, 3}));
+    EXPECT_EQ(conv->shape, layout == network::TensorLayout::kKeras ? (std::vector<std::size_t>{3, 3, 2, 3})
+                                                                   : (std::vector<std::size_t>{3, 2, 3, 3}));
     const Status status = network::import_tensors(*to.engine, tensors, layout);
     ASSERT_TRUE(status.ok()) << status.message();
     EXPECT_EQ(network::export_tensors(*to.engine, layout), tensors);
   }
   auto tensors = network::export_tensors(*from.engine, network::TensorLayout::kKeras);
   tensors.pop_back();
-  EXPECT_EQ(network::import_tensors(*to.engine, tensors, network::TensorLayout::kKeras).message(), "tensor 'fc1.bias' is missing");
+  EXPECT_EQ(network::import_tensors(*to.engine, tensors, network::TensorLayout::kKeras).message(),
+            "tensor 'fc1.bias' is missing");
 }
 
 TEST(Network, TrainsSavesAndPredictsThroughThePublicHeader) {
   const TemporaryFolder folder;
   const Problem problem;
-  auto made = Network::create({.layers = "4 - fc 16 relu - fc 2", .precision = "all=bf16, m=fp32", .batch = 16, .threads = 2});
+  auto made =
+      Network::create({.layers = "4 - fc 16 relu - fc 2", .precision = "all=bf16, m=fp32", .batch = 16, .threads = 2});
   ASSERT_TRUE(made) << made.error().message();
-  const auto trained = made->train({problem.values, problem.labels}, {.epochs = 40, .optimizer = "adam", .learning_rate = 0.01});
+  const auto trained =
+      made->train({problem.values, problem.labels}, {.epochs = 40, .optimizer = "adam", .learning_rate = 0.01});
   ASSERT_TRUE(trained) << trained.error().message();
   const auto score = made->evaluate({problem.values, problem.labels});
   ASSERT_TRUE(score);
@@ -234,7 +253,8 @@ TEST(Network, TrainsSavesAndPredictsThroughThePublicHeader) {
   ASSERT_TRUE(made->predict(problem.values, before).ok());
   ASSERT_TRUE(loaded->predict(problem.values, after).ok());
   EXPECT_EQ(before, after);
-  EXPECT_EQ(made->predict(problem.values, std::span(before).first(3)).message(), "predict: 480 inputs and 3 outputs, expected 4 and 2 for each sample");
+  EXPECT_EQ(made->predict(problem.values, std::span(before).first(3)).message(),
+            "predict: 480 inputs and 3 outputs, expected 4 and 2 for each sample");
 }
 
 }  // namespace

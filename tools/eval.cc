@@ -39,8 +39,8 @@ Status evaluate(const EvalOptions& options) {
   if (!dataset) return dataset.error();
   network::Engine& engine = *model->engine;
   if (dataset->test.shape.size() != engine.inputs() || dataset->classes != engine.outputs())
-    return base::invalid("{}: samples of {} values in {} classes, expected {} and {} (the network's)", options.data, dataset->test.shape.size(), dataset->classes,
-                         engine.inputs(), engine.outputs());
+    return base::invalid("{}: samples of {} values in {} classes, expected {} and {} (the network's)", options.data,
+                         dataset->test.shape.size(), dataset->classes, engine.inputs(), engine.outputs());
 
   const training::Evaluation evaluation = training::evaluate(engine, *team, source_of(dataset->test));
   if (!options.quiet) {
@@ -68,9 +68,15 @@ void add_eval(CLI::App& app, Action& action) {
   CLI::App* const verb = app.add_subcommand("eval", "Evaluates a saved model on the test samples of a data set");
   verb->add_option("model", options->model, "A file of udnn train --out")->required();
   verb->add_option("data", options->data, "A name of udnn data list, or a path")->required();
-  verb->add_option("--batch", options->batch, "Samples at a time; the result does not depend on it")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
-  verb->add_option("--test-fraction", options->test_fraction, "Share for testing, of data that come without a test part")->capture_default_str();
+  verb->add_option("--batch", options->batch, "Samples at a time; the result does not depend on it")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")
+      ->check(CLI::Range(0, Team::kMaxThreads))
+      ->capture_default_str();
+  verb->add_option("--test-fraction", options->test_fraction,
+                   "Share for testing, of data that come without a test part")
+      ->capture_default_str();
   verb->add_option("--seed", options->seed, "Which samples those are")->capture_default_str();
   verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
   verb->add_flag("--quiet", options->quiet, "No tables");

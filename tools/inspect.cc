@@ -35,7 +35,8 @@ Status inspect_machine(const InspectOptions& options) {
   for (const kernels::KernelTable* kernels : machine::usable_kernel_tables())
     table.add_row({kernels->isa, tile(kernels->f32.gemm), tile(kernels->f64.gemm), kernels == *chosen ? "yes" : ""});
   if (options.json)
-    fmt::print("{}\n", base::to_json(base::Value::object({{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
+    fmt::print("{}\n", base::to_json(base::Value::object(
+                           {{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
   else
     fmt::print("{}{} threads\n", table.text(), team->threads());
   return {};
@@ -59,8 +60,9 @@ Status inspect_model(const InspectOptions& options) {
   report::Table table({"layer", "output", "parameters", "MACs", "w", "a", "e", "g", "m", "s", "runs on"});
   for (const network::LayerSpec& layer : config.description.layers) {
     const auto format = [&](Role role) { return to_string(config.precision.format(layer.name, role)); };
-    table.add_row({layer.name, layer.out.text(), report::count(layer.parameters()), report::count(layer.macs()), format(Role::kWeights), format(Role::kActivations),
-                   format(Role::kErrors), format(Role::kGradients), format(Role::kMaster), format(Role::kState), kernel_of(layer, *model)});
+    table.add_row({layer.name, layer.out.text(), report::count(layer.parameters()), report::count(layer.macs()),
+                   format(Role::kWeights), format(Role::kActivations), format(Role::kErrors), format(Role::kGradients),
+                   format(Role::kMaster), format(Role::kState), kernel_of(layer, *model)});
   }
   if (options.json) {
     base::Value value = base::Value::object({{"network", config.description.text()},
@@ -77,9 +79,12 @@ Status inspect_model(const InspectOptions& options) {
     return {};
   }
   fmt::print("{}\n{}", config.description.text(), table.text());
-  fmt::print("{} with {} parameters in {}; carrier {}: {}\n", model->has_master ? "checkpoint" : "model", report::human(static_cast<double>(config.description.parameters())),
-             report::human_bytes(static_cast<std::uint64_t>(model->engine->parameter_bits() / 8)), model->engine->carrier(),
-             model->engine->carrier() == "float" ? "every format of the plan fits a float" : "a format of the plan needs more than a float holds");
+  fmt::print("{} with {} parameters in {}; carrier {}: {}\n", model->has_master ? "checkpoint" : "model",
+             report::human(static_cast<double>(config.description.parameters())),
+             report::human_bytes(static_cast<std::uint64_t>(model->engine->parameter_bits() / 8)),
+             model->engine->carrier(),
+             model->engine->carrier() == "float" ? "every format of the plan fits a float"
+                                                 : "a format of the plan needs more than a float holds");
   if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}\n", base::to_json(*data));
   return {};
 }
@@ -88,12 +93,17 @@ Status inspect_model(const InspectOptions& options) {
 
 void add_inspect(CLI::App& app, Action& action) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* const verb = app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
+  CLI::App* const verb =
+      app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
   verb->add_option("model", options->model, "A .udnn file; without it: this machine");
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")
+      ->check(CLI::Range(0, Team::kMaxThreads))
+      ->capture_default_str();
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer("Example: UDNN_ISA=avx2 udnn inspect --threads 2");
-  verb->callback([options, &action] { action = [options] { return options->model.empty() ? inspect_machine(*options) : inspect_model(*options); }; });
+  verb->callback([options, &action] {
+    action = [options] { return options->model.empty() ? inspect_machine(*options) : inspect_model(*options); };
+  });
 }
 
 }  // namespace udnn::tools

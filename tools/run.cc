@@ -45,15 +45,19 @@ Status run(const RunOptions& options) {
   if (!picture) return picture.error();
   const auto [height, width, channels] = picture->shape;
   if (height * width * channels != engine.inputs() || (channels != input.channels && input.height > 1))
-    return base::invalid("{}: {}x{}x{}, expected {} (the network's input)", options.picture, height, width, channels, input.text());
+    return base::invalid("{}: {}x{}x{}, expected {} (the network's input)", options.picture, height, width, channels,
+                         input.text());
   if (options.invert)
     for (std::uint8_t& value : picture->values) value = static_cast<std::uint8_t>(255 - value);
 
-  const network::SampleSource source{.bytes = picture->values.data(), .divisor = 255, .size = engine.inputs(), .count = 1};
+  const network::SampleSource source{
+      .bytes = picture->values.data(), .divisor = 255, .size = engine.inputs(), .count = 1};
   std::vector<double> outputs(engine.outputs());
   std::int32_t prediction = -1;
   const auto team = Team::create(1);
-  team->run([&](Worker& worker) { engine.infer(worker, {.source = &source, .first = 0, .count = 1}, outputs.data(), nullptr, &prediction); });
+  team->run([&](Worker& worker) {
+    engine.infer(worker, {.source = &source, .first = 0, .count = 1}, outputs.data(), nullptr, &prediction);
+  });
   if (prediction < 0) return base::invalid("{}: an output is NaN, expected numbers", options.model);
 
   const auto names = class_names(*model, outputs.size());
@@ -68,10 +72,13 @@ Status run(const RunOptions& options) {
   report::Table table({"class", "name", is_softmax ? "probability" : "output"});
   for (std::size_t i = 0; i < std::min(options.top, order.size()); ++i) {
     const double output = outputs[order[i]];
-    table.add_row({report::count(order[i]), names[order[i]], report::fixed(is_softmax ? std::exp(output - largest) / sum : output, 4)});
+    table.add_row({report::count(order[i]), names[order[i]],
+                   report::fixed(is_softmax ? std::exp(output - largest) / sum : output, 4)});
   }
   if (options.json)
-    fmt::print("{}\n", base::to_json(base::Value::object({{"prediction", prediction}, {"name", names[static_cast<std::size_t>(prediction)]}, {"classes", table.value()}})));
+    fmt::print("{}\n", base::to_json(base::Value::object({{"prediction", prediction},
+                                                          {"name", names[static_cast<std::size_t>(prediction)]},
+                                                          {"classes", table.value()}})));
   else
     fmt::print("{}", table.text());
   return {};

@@ -68,7 +68,8 @@ Status RunLog::run(const network::Model& model, const training::SavedRun& run, c
 Status RunLog::step(const training::StepEvent& event, const network::Engine& engine) {
   if (file_ == nullptr) return {};
   const network::StepOutcome& outcome = event.outcome;
-  const double lost = outcome.updates == 0 ? 0.0 : static_cast<double>(outcome.lost) / static_cast<double>(outcome.updates);
+  const double lost =
+      outcome.updates == 0 ? 0.0 : static_cast<double>(outcome.lost) / static_cast<double>(outcome.updates);
   Status status = write(base::Value::object({{"kind", "step"},
                                              {"step", event.step},
                                              {"epoch", event.epoch},
@@ -84,12 +85,19 @@ Status RunLog::step(const training::StepEvent& event, const network::Engine& eng
   const auto names = engine.layer_names();
   const auto values = engine.layer_gradient_norms();
   for (std::size_t i = 0; i < names.size(); ++i) norms.set(names[i], values[i]);
-  return write(base::Value::object({{"kind", "roles"}, {"step", event.step}, {"gradient_norms", std::move(norms)}, {"roles", roles_value(engine)}}), false);
+  return write(base::Value::object({{"kind", "roles"},
+                                    {"step", event.step},
+                                    {"gradient_norms", std::move(norms)},
+                                    {"roles", roles_value(engine)}}),
+               false);
 }
 
 Status RunLog::epoch(const training::EpochEvent& event) {
   if (file_ == nullptr) return {};
-  base::Value record = base::Value::object({{"kind", "epoch"}, {"epoch", event.epoch}, {"loss", event.loss}, {"images_per_second", event.images_per_second}});
+  base::Value record = base::Value::object({{"kind", "epoch"},
+                                            {"epoch", event.epoch},
+                                            {"loss", event.loss},
+                                            {"images_per_second", event.images_per_second}});
   if (event.validation) {
     record.set("validation_accuracy", event.validation->confusion.accuracy());
     record.set("validation_loss", event.validation->loss);

@@ -1,8 +1,10 @@
 // tools/run_log.h: what happens during training, one JSON object a line.
 //
 //   {"kind":"run", ...}     network, precision, data, seed, rates
-//   {"kind":"step", ...}    step, epoch, loss (mean of the batch, before the update), gradient_norm, learning_rate, updated, lost_updates
-//   {"kind":"roles", ...}   at steps that collect: gradient norm of each layer; of each tensor in each role: format, overflow and underflow rate, SQNR in dB, largest magnitude
+//   {"kind":"step", ...}    step, epoch, loss (mean of the batch, before the update), gradient_norm, learning_rate,
+//   updated, lost_updates
+//   {"kind":"roles", ...}   at steps that collect: gradient norm of each layer; of each tensor in each role: format,
+//   overflow and underflow rate, SQNR in dB, largest magnitude
 //   {"kind":"epoch", ...}   mean loss, images/s, validation accuracy
 //   {"kind":"end", ...}     what the test samples say
 #pragma once

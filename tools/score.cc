@@ -9,7 +9,8 @@ namespace udnn::tools {
 
 base::Value score_value(const training::Evaluation& evaluation) {
   const training::ConfusionMatrix& confusion = evaluation.confusion;
-  base::Value recall = base::Value::array(), precision = base::Value::array(), f1 = base::Value::array(), matrix = base::Value::array();
+  base::Value recall = base::Value::array(), precision = base::Value::array(), f1 = base::Value::array(),
+              matrix = base::Value::array();
   for (std::size_t c = 0; c < confusion.classes(); ++c) {
     recall.push_back(confusion.recall(c));
     precision.push_back(confusion.precision(c));
@@ -34,9 +35,11 @@ base::Value score_value(const training::Evaluation& evaluation) {
 
 void print_score(const training::Evaluation& evaluation, std::span<const std::string> class_names) {
   const training::ConfusionMatrix& confusion = evaluation.confusion;
-  fmt::print("accuracy {:.2f} %, kappa {:.4f}, log-loss {:.4f}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n", 100 * confusion.accuracy(), confusion.kappa(),
-             evaluation.loss, confusion.macro_recall(), confusion.macro_precision(), confusion.macro_f1());
-  if (confusion.without_prediction() > 0) fmt::print("{} samples without a prediction: an output was NaN\n", confusion.without_prediction());
+  fmt::print("accuracy {:.2f} %, kappa {:.4f}, log-loss {:.4f}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n",
+             100 * confusion.accuracy(), confusion.kappa(), evaluation.loss, confusion.macro_recall(),
+             confusion.macro_precision(), confusion.macro_f1());
+  if (confusion.without_prediction() > 0)
+    fmt::print("{} samples without a prediction: an output was NaN\n", confusion.without_prediction());
   constexpr std::size_t kMostClasses = 20;
   if (confusion.classes() > kMostClasses) return;
   std::vector<std::uint64_t> counts;

@@ -9,7 +9,8 @@
 
 namespace udnn::tools {
 
-/// accuracy, kappa, loss, macro figures, recall, precision_by_class, f1 (arrays), confusion (matrix), without_prediction.
+/// accuracy, kappa, loss, macro figures, recall, precision_by_class, f1 (arrays), confusion (matrix),
+/// without_prediction.
 base::Value score_value(const training::Evaluation& evaluation);
 
 /// The figures in a line, the classes in a table, and the confusion matrix where there are at most 20 classes.

@@ -1,4 +1,5 @@
-// tools/source.h: from a data set to what the network reads. The data room and the network do not know one another; the tools know both.
+// tools/source.h: from a data set to what the network reads. The data room and the network do not know one another; the
+// tools know both.
 #pragma once
 
 #include "src/data/samples.h"

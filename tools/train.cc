@@ -67,7 +67,8 @@ struct TrainOutcome {
   network::NetworkDescription description;
 };
 
-Result<network::Model> new_model(const TrainOptions& options, const std::string& precision_text, const data::Dataset& dataset, int workers) {
+Result<network::Model> new_model(const TrainOptions& options, const std::string& precision_text,
+                                 const data::Dataset& dataset, int workers) {
   auto description = network::find_network(options.what[0], shape_of(dataset.train.shape), dataset.classes);
   if (!description) return description.error();
   auto precision = Precision::parse(precision_text);
@@ -77,15 +78,16 @@ Result<network::Model> new_model(const TrainOptions& options, const std::string&
   const auto kind = ops::parse_optimizer(options.optimizer);
   if (!kind) return base::invalid("--opt: {}", kind.error().message());
 
-  network::Model model{.config = {.description = std::move(*description),
-                                  .precision = std::move(*precision),
-                                  .seed = options.seed,
-                                  .batch = options.batch,
-                                  .workers = workers,
-                                  .loss = *loss,
-                                  .optimizer = {.kind = *kind, .momentum = options.momentum, .weight_decay = options.weight_decay},
-                                  .clip_norm = options.clip,
-                                  .max_column_norm = options.max_column_norm}};
+  network::Model model{
+      .config = {.description = std::move(*description),
+                 .precision = std::move(*precision),
+                 .seed = options.seed,
+                 .batch = options.batch,
+                 .workers = workers,
+                 .loss = *loss,
+                 .optimizer = {.kind = *kind, .momentum = options.momentum, .weight_decay = options.weight_decay},
+                 .clip_norm = options.clip,
+                 .max_column_norm = options.max_column_norm}};
   auto engine = network::Engine::create(model.config);
   if (!engine) return engine.error();
   model.engine = std::move(*engine);
@@ -93,13 +95,18 @@ Result<network::Model> new_model(const TrainOptions& options, const std::string&
 
   const auto start = network::load_model(options.init, {});
   if (!start) return start.error();
-  if (!start->has_master) return base::invalid("--init: {}: holds no master weights, expected a file of udnn train --out or udnn import", options.init);
-  if (Status status = network::copy_parameters(*start->engine, *model.engine); !status.ok()) return base::invalid("--init: {}: {}", options.init, status.message());
+  if (!start->has_master)
+    return base::invalid("--init: {}: holds no master weights, expected a file of udnn train --out or udnn import",
+                         options.init);
+  if (Status status = network::copy_parameters(*start->engine, *model.engine); !status.ok())
+    return base::invalid("--init: {}: {}", options.init, status.message());
   return model;
 }
 
-/// The model and the state of its training, from the file of --resume. Errors: kInvalidArgument where the data are not those it was trained on.
-Result<network::Model> resumed_model(const TrainOptions& options, const data::Dataset& dataset, int workers, training::SavedRun& run) {
+/// The model and the state of its training, from the file of --resume. Errors: kInvalidArgument where the data are not
+/// those it was trained on.
+Result<network::Model> resumed_model(const TrainOptions& options, const data::Dataset& dataset, int workers,
+                                     training::SavedRun& run) {
   // The batch stands in the file, and the engine's size hangs on it: read once for the facts, then as it has to be.
   auto model = network::load_model(options.resume, {.batch = 1, .workers = 1});
   if (!model) return model.error();
@@ -110,14 +117,18 @@ Result<network::Model> resumed_model(const TrainOptions& options, const data::Da
   const auto fingerprint = facts["data"]["fingerprint"].text();
   if (!fingerprint) return fingerprint.error();
   if (*fingerprint != dataset.fingerprint)
-    return base::invalid("{}: trained on data with fingerprint {}, expected those of '{}' ({})", options.resume, *fingerprint, dataset.name, dataset.fingerprint);
+    return base::invalid("{}: trained on data with fingerprint {}, expected those of '{}' ({})", options.resume,
+                         *fingerprint, dataset.name, dataset.fingerprint);
   return network::load_model(options.resume, {.batch = run.config.batch, .workers = workers, .training = true});
 }
 
 base::Value data_facts(const data::Dataset& dataset) {
   base::Value names = base::Value::array();
   for (const std::string& name : dataset.class_names) names.push_back(name);
-  return base::Value::object({{"name", dataset.name}, {"fingerprint", dataset.fingerprint}, {"shape", shape_of(dataset.train.shape).text()}, {"divisor", dataset.train.divisor},
+  return base::Value::object({{"name", dataset.name},
+                              {"fingerprint", dataset.fingerprint},
+                              {"shape", shape_of(dataset.train.shape).text()},
+                              {"divisor", dataset.train.divisor},
                               {"classes", std::move(names)}});
 }
 
@@ -131,9 +142,11 @@ Status can_be_written(const char* option, const std::string& path) {
   return {};
 }
 
-Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& precision, const data::Dataset& dataset, const Team& team, report::ProgressBar& bar) {
+Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& precision, const data::Dataset& dataset,
+                                const Team& team, report::ProgressBar& bar) {
   training::SavedRun run;
-  auto model = options.resume.empty() ? new_model(options, precision, dataset, team.threads()) : resumed_model(options, dataset, team.threads(), run);
+  auto model = options.resume.empty() ? new_model(options, precision, dataset, team.threads())
+                                      : resumed_model(options, dataset, team.threads(), run);
   if (!model) return model.error();
   if (options.resume.empty()) {
     const auto schedule = training::Schedule::parse(options.schedule);
@@ -153,9 +166,12 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   run.config.collect_every = options.log.empty() ? 0 : options.log_roles_every;
 
   network::Engine& engine = *model->engine;
-  if (options.exec == "native" && model->config.precision.text() != "all=fp32" && model->config.precision.text() != "all=fp64")
-    return base::refusal(StatusCode::kUnsupported, "--exec native: '{}' has no native kernels yet, only all=fp32 and all=fp64 have; expected auto or emulated",
-                         model->config.precision.text());
+  if (options.exec == "native" && model->config.precision.text() != "all=fp32" &&
+      model->config.precision.text() != "all=fp64")
+    return base::refusal(
+        StatusCode::kUnsupported,
+        "--exec native: '{}' has no native kernels yet, only all=fp32 and all=fp64 have; expected auto or emulated",
+        model->config.precision.text());
   const network::SampleSource source = source_of(dataset.train);
   auto trainer = training::Trainer::create(engine, team, source, run.config, run.state);
   if (!trainer) return trainer.error();
@@ -195,8 +211,10 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   bar.finish();
   if (!summary) return summary.error();
   if (summary->stopped)
-    return base::refusal(StatusCode::kInterrupted, "stopped after {} steps by signal {}{}", summary->steps, caught_interrupt(),
-                         options.out.empty() ? "; nothing was saved, because there is no --out" : "; udnn train --resume " + options.out + " goes on");
+    return base::refusal(StatusCode::kInterrupted, "stopped after {} steps by signal {}{}", summary->steps,
+                         caught_interrupt(),
+                         options.out.empty() ? "; nothing was saved, because there is no --out"
+                                             : "; udnn train --resume " + options.out + " goes on");
 
   const network::SampleSource test = source_of(dataset.test);
   TrainOutcome outcome{.summary = *summary,
@@ -242,21 +260,26 @@ base::Value outcome_value(const TrainOutcome& outcome, int threads) {
 report::Table comparison(std::span<const TrainOutcome> outcomes) {
   report::Table table({"precision", "accuracy %", "kappa", "images/s", "parameter bytes", "updates lost %"});
   for (const TrainOutcome& outcome : outcomes)
-    table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2), report::fixed(outcome.evaluation.confusion.kappa(), 4),
-                   report::fixed(outcome.summary.images_per_second, 0), report::fixed(outcome.parameter_bytes, 0), report::fixed(100 * outcome.state.lost_share(), 1)});
+    table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2),
+                   report::fixed(outcome.evaluation.confusion.kappa(), 4),
+                   report::fixed(outcome.summary.images_per_second, 0), report::fixed(outcome.parameter_bytes, 0),
+                   report::fixed(100 * outcome.state.lost_share(), 1)});
   return table;
 }
 
 Status train(const TrainOptions& options) {
   if (options.precisions.size() > 1 && !(options.out.empty() && options.log.empty() && options.resume.empty()))
-    return base::invalid("--precision: {} of them, expected one together with --out, --log or --resume", options.precisions.size());
-  for (const auto& [option, path] : {std::pair<const char*, const std::string&>{"--out", options.out}, {"--log", options.log}})
+    return base::invalid("--precision: {} of them, expected one together with --out, --log or --resume",
+                         options.precisions.size());
+  for (const auto& [option, path] :
+       {std::pair<const char*, const std::string&>{"--out", options.out}, {"--log", options.log}})
     if (Status status = can_be_written(option, path); !status.ok()) return status;
   const auto team = Team::create(options.threads);
   if (!team) return team.error();
   // What can be refused without the data is refused before they are read.
   for (const std::string& text : options.precisions)
-    if (const auto precision = Precision::parse(text); !precision) return base::invalid("--precision: {}", precision.error().message());
+    if (const auto precision = Precision::parse(text); !precision)
+      return base::invalid("--precision: {}", precision.error().message());
   data::LoadOptions how;
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
@@ -282,8 +305,10 @@ Status train(const TrainOptions& options) {
   if (!options.quiet || (!options.json && !single)) {
     if (single) {
       print_score(outcomes[0].evaluation, dataset->class_names);
-      fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n", report::human(outcomes[0].summary.images_per_second),
-                 report::human(outcomes[0].evaluation.images_per_second), report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
+      fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n",
+                 report::human(outcomes[0].summary.images_per_second),
+                 report::human(outcomes[0].evaluation.images_per_second),
+                 report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
                  100 * outcomes[0].state.lost_share());
     } else {
       fmt::print("{}", comparison(outcomes).text());
@@ -298,42 +323,66 @@ Status train(const TrainOptions& options) {
 void add_train(CLI::App& app, Action& action) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* const verb = app.add_subcommand("train", "Trains a network on a data set, at one precision or at several");
-  verb->add_option("what", options->what, "NET DATA. NET: mlp, lenet, cifarquick, convnet, a line such as \"784 - fc 10\", or a .toml file. DATA: a name of udnn data list, or a path")
+  verb->add_option("what", options->what,
+                   "NET DATA. NET: mlp, lenet, cifarquick, convnet, a line such as \"784 - fc 10\", or a .toml file. "
+                   "DATA: a name of udnn data list, or a path")
       ->expected(0, 2);
-  verb->add_option("--precision", options->precisions, "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
+  verb->add_option(
+          "--precision", options->precisions,
+          "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
       ->take_all()
       ->capture_default_str();
-  CLI::Option* const epochs = verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
+  CLI::Option* const epochs =
+      verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
   verb->add_option("--steps", options->steps, "Stop after so many steps in all; the schedule stays that of the epochs");
   verb->add_option("--batch", options->batch, "Samples in a step")->capture_default_str();
-  verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")->capture_default_str();
+  verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")
+      ->capture_default_str();
   verb->add_option("--lr", options->learning_rate, "Learning rate")->capture_default_str();
-  verb->add_option("--schedule", options->schedule, "constant, cosine, linear, \"step FACTOR EPOCHS\", \"exponential FACTOR\"")->capture_default_str();
+  verb->add_option("--schedule", options->schedule,
+                   "constant, cosine, linear, \"step FACTOR EPOCHS\", \"exponential FACTOR\"")
+      ->capture_default_str();
   verb->add_option("--momentum", options->momentum, "Of momentum and nesterov")->capture_default_str();
   verb->add_option("--weight-decay", options->weight_decay, "Of weights, not of biases")->capture_default_str();
   verb->add_option("--clip", options->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
-  verb->add_option("--max-column-norm", options->max_column_norm, "Largest norm of the weights into one output; 0: any")->capture_default_str();
+  verb->add_option("--max-column-norm", options->max_column_norm, "Largest norm of the weights into one output; 0: any")
+      ->capture_default_str();
   verb->add_option("--loss", options->loss, "softmax, mse, hinge, bce")->capture_default_str();
-  verb->add_option("--validation", options->validation, "Share of the training samples held back to watch")->capture_default_str();
-  verb->add_option("--patience", options->patience, "Stop after so many epochs without a better validation accuracy; 0: never")->capture_default_str();
-  verb->add_option("--test-fraction", options->test_fraction, "Share for testing, of data that come without a test part")->capture_default_str();
-  verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")->check(CLI::Range(0, Team::kMaxThreads))->capture_default_str();
-  verb->add_option("--exec", options->exec, "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
+  verb->add_option("--validation", options->validation, "Share of the training samples held back to watch")
+      ->capture_default_str();
+  verb->add_option("--patience", options->patience,
+                   "Stop after so many epochs without a better validation accuracy; 0: never")
+      ->capture_default_str();
+  verb->add_option("--test-fraction", options->test_fraction,
+                   "Share for testing, of data that come without a test part")
+      ->capture_default_str();
+  verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")
+      ->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")
+      ->check(CLI::Range(0, Team::kMaxThreads))
+      ->capture_default_str();
+  verb->add_option("--exec", options->exec,
+                   "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
       ->check(CLI::IsMember({"auto", "native", "emulated"}))
       ->capture_default_str();
   verb->add_option("--out", options->out, "Where the model goes: before the first step, after each epoch, at the end");
   verb->add_option("--resume", options->resume, "Go on from a file of --out; then DATA alone is named");
   verb->add_option("--init", options->init, "Start from the weights of a file of --out or of udnn import");
   verb->add_option("--log", options->log, "One JSON object a line: every step, every epoch, the roles now and then");
-  verb->add_option("--log-roles-every", options->log_roles_every, "Steps between two looks at overflow, underflow and error of every role")->capture_default_str();
+  verb->add_option("--log-roles-every", options->log_roles_every,
+                   "Steps between two looks at overflow, underflow and error of every role")
+      ->capture_default_str();
   verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
   verb->add_flag("--quiet", options->quiet, "No progress, no tables");
-  verb->footer("Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 --out model.udnn\n\n" + network::network_help());
+  verb->footer(
+      "Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 "
+      "--out model.udnn\n\n" +
+      network::network_help());
   verb->callback([options, epochs, &action] {
     const std::size_t wanted = options->resume.empty() ? 2 : 1;
     if (options->what.size() < wanted) throw CLI::RequiredError(options->what.empty() && wanted == 2 ? "net" : "data");
-    if (options->what.size() > wanted) throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
+    if (options->what.size() > wanted)
+      throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
     options->epochs_given = epochs->count() > 0;
     action = [options] { return train(*options); };
   });

@@ -21,7 +21,9 @@ Status flush_output() {
 int run(int argc, char** argv) {
   CLI::App app("Trains and runs neural networks in any precision from 1 to 64 bits", "udnn");
   app.require_subcommand(1);
-  app.footer("Example: udnn train lenet mnist --precision \"w=fx2.6:sr, a=fx4.4\"    Each verb explains itself: udnn train --help");
+  app.footer(
+      "Example: udnn train lenet mnist --precision \"w=fx2.6:sr, a=fx4.4\"    Each verb explains itself: udnn train "
+      "--help");
   Action action;
   add_train(app, action);
   add_eval(app, action);

@@ -5,8 +5,8 @@
 //   exit code 2   the command line itself is wrong: one line, and where to read on
 //   128 + n       signal n (SIGINT: 130) asked it to stop; what could be saved has been
 //
-// add_<verb> registers a subcommand with its options; when it is the one chosen, its callback sets `action`, which main() then runs.
-// Only main() prints errors and knows exit codes.
+// add_<verb> registers a subcommand with its options; when it is the one chosen, its callback sets `action`, which
+// main() then runs. Only main() prints errors and knows exit codes.
 #pragma once
 
 #include <functional>

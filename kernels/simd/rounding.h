@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/simd.h"
@@ -13,6 +14,17 @@ namespace udnn::kernels {
 
 template <class T>
 using WordOf = std::conditional_t<std::is_same_v<T, float>, std::uint32_t, std::uint64_t>;
+
+// Facts of T as constants: a call of numeric_limits in a kernel would be a symbol without an Arch where nothing is
+// inlined.
+template <class T>
+inline constexpr T kLargest = std::numeric_limits<T>::max();
+template <class T>
+inline constexpr T kSmallestNormal = std::numeric_limits<T>::min();
+template <class T>
+inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
+template <class T>
+inline constexpr T kAllWhole = std::is_same_v<T, float> ? T{0x1p23F} : T{0x1p52F};
 
 template <class T, class Arch>
 inline xsimd::batch<WordOf<T>, Arch> as_bits(xsimd::batch<T, Arch> value) noexcept {
@@ -24,6 +36,12 @@ inline xsimd::batch<T, Arch> as_value(xsimd::batch<WordOf<T>, Arch> bits) noexce
   return xsimd::bitwise_cast<xsimd::batch<T, Arch>>(bits);
 }
 
+/// |x|. (xsimd's leaves such a symbol too.)
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> magnitude_of(xsimd::batch<T, Arch> x) noexcept {
+  return x & as_value<T>(xsimd::batch<WordOf<T>, Arch>(~WordOf<T>{0} >> 1));
+}
+
 #ifdef __AVX512F__
 template <class Arch>
 inline constexpr bool kIsAvx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
@@ -32,6 +50,27 @@ inline constexpr bool kIsAvx512 = std::is_base_of_v<xsimd::avx512f, Arch>;
 template <class Arch>
 inline constexpr bool kIsAvx2 = std::is_base_of_v<xsimd::avx2, Arch>;
 #endif
+
+/// Whether neither is a NaN.
+template <class T, class Arch>
+inline xsimd::batch_bool<T, Arch> are_numbers(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
+#ifdef __AVX512F__
+  if constexpr (kIsAvx512<Arch>) {
+    if constexpr (std::is_same_v<T, float>)
+      return _mm512_cmp_ps_mask(a, b, _CMP_ORD_Q);
+    else
+      return _mm512_cmp_pd_mask(a, b, _CMP_ORD_Q);
+  }
+#elif defined(__AVX2__)
+  if constexpr (kIsAvx2<Arch>) {
+    if constexpr (std::is_same_v<T, float>)
+      return _mm256_cmp_ps(a, b, _CMP_ORD_Q);
+    else
+      return _mm256_cmp_pd(a, b, _CMP_ORD_Q);
+  }
+#endif
+  return (a == a) & (b == b);
+}
 
 /// Random words as unsigned lanes of the width of T; those of double have 32 zeros above. Reads as many words as there
 /// are lanes.
@@ -59,11 +98,17 @@ template <class Arch>
 inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction,
                                               xsimd::batch<std::uint32_t, Arch> word) noexcept {
 #ifdef __AVX512F__
-  if constexpr (kIsAvx512<Arch>)
-    return _mm512_cmpgt_epu32_mask(_mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
-                                   _mm512_xor_si512(word, _mm512_set1_epi32(-1)));
-#endif
+  return _mm512_cmp_epu32_mask(_mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
+                               _mm512_xor_si512(word, _mm512_set1_epi32(-1)), _MM_CMPINT_NLE);
+#elif defined(__AVX2__)
   // floor(fraction * 2^32) > ~word, both moved down by 2^31 because conversion and comparison are signed.
+  const __m256 half = _mm256_set1_ps(0.5F), upper_half = _mm256_cmp_ps(fraction, half, _CMP_GE_OQ);
+  const __m256 low = _mm256_mul_ps(_mm256_sub_ps(fraction, _mm256_and_ps(upper_half, half)), _mm256_set1_ps(0x1p32F));
+  const __m256 down = _mm256_andnot_ps(upper_half, _mm256_set1_ps(-0.0F));
+  const __m256i moved = _mm256_xor_si256(_mm256_cvttps_epi32(low), _mm256_castps_si256(down));
+  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(moved, _mm256_xor_si256(word, _mm256_set1_epi32(0x7fffffff))));
+#else
+  // As above, in the words of xsimd.
   using Value = xsimd::batch<float, Arch>;
   using Signed = xsimd::batch<std::int32_t, Arch>;
   using Word = xsimd::batch<std::uint32_t, Arch>;
@@ -76,6 +121,7 @@ inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction
   const auto carry = xsimd::bitwise_cast<Signed>(moved) > xsimd::bitwise_cast<Signed>(limit);
   // As lanes of 1.0 and 0: xsimd 8.1 cannot turn one kind of mask into another.
   return xsimd::bitwise_cast<Value>(xsimd::select(carry, Signed(0x3f800000), Signed(0))) > Value(0.0F);
+#endif
 }
 
 template <class Arch>
@@ -91,34 +137,45 @@ inline xsimd::batch_bool<double, Arch> carries(xsimd::batch<double, Arch> fracti
   return fraction * Value(0x1p32) >= Value(0x1p32) - word_as_value(word);
 }
 
-/// The integer nearest to x, ties to even. (xsimd has it; the generic one of 8.1 is right for all magnitudes.)
+/// The integer nearest to x, ties to even; whole_part: floor(x) of x >= 0. (The generic ones of xsimd 8.1 leave symbols
+/// without an Arch.)
 template <class T, class Arch>
 inline xsimd::batch<T, Arch> nearest_integer(xsimd::batch<T, Arch> x) noexcept {
 #ifdef __AVX512F__
-  if constexpr (kIsAvx512<Arch>) {
-    if constexpr (std::is_same_v<T, float>)
-      return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    else
-      return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  }
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  else
+    return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  else
+    return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+  // Above this power of two every value is whole; below, adding it leaves no room for fractions.
+  using Value = xsimd::batch<T, Arch>;
+  const Value sign = x & Value(T{-0.0}), magnitude = x ^ sign, whole(kAllWhole<T>);
+  return xsimd::select(magnitude < whole, (magnitude + whole) - whole, magnitude) | sign;
 #endif
-  return xsimd::nearbyint(x);
 }
 
-/// floor(x), x >= 0.
 template <class T, class Arch>
 inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
 #ifdef __AVX512F__
-  if constexpr (kIsAvx512<Arch>) {
-    if constexpr (std::is_same_v<T, float>)
-      return _mm512_roundscale_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
-    else
-      return _mm512_roundscale_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
-  }
-#endif
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  else
+    return _mm512_roundscale_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_round_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  else
+    return _mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+#else
   using Value = xsimd::batch<T, Arch>;
   const Value nearest = nearest_integer(x);
   return nearest - xsimd::select(nearest > x, Value(T{1}), Value(T{0}));
+#endif
 }
 
 /// a * b - product, exactly; product = a * b rounded. Without FMA by Dekker's splitting, which needs |a|, |b| < 2^996
@@ -141,38 +198,47 @@ inline xsimd::batch<double, Arch> product_error(xsimd::batch<double, Arch> a, xs
 }
 
 /// Lanes of double from as many T, and back (rounded to nearest).
+///
+/// Intrinsics on every instruction set: g++ 12.2 -O2 vectorises the plain loops and then drops a conversion to float
+/// and back as if it did nothing.
 template <class Arch, class T>
 inline xsimd::batch<double, Arch> load_as_double(const T* from) noexcept {
-  using Value = xsimd::batch<double, Arch>;
-  if constexpr (std::is_same_v<T, double>) {
-    return Value::load_unaligned(from);
-  } else {
+  if constexpr (std::is_same_v<T, double>) return xsimd::batch<double, Arch>::load_unaligned(from);
 #ifdef __AVX512F__
-    if constexpr (kIsAvx512<Arch>) return _mm512_cvtps_pd(_mm256_loadu_ps(from));
+  else if constexpr (kIsAvx512<Arch>)
+    return _mm512_cvtps_pd(_mm256_loadu_ps(from));
 #elif defined(__AVX2__)
-    if constexpr (kIsAvx2<Arch>) return _mm256_cvtps_pd(_mm_loadu_ps(from));
+  else if constexpr (kIsAvx2<Arch>)
+    return _mm256_cvtps_pd(_mm_loadu_ps(from));
 #endif
-    alignas(Value) double wide[Value::size];
-    for (std::size_t i = 0; i < Value::size; ++i) wide[i] = static_cast<double>(from[i]);
-    return Value::load_aligned(wide);
-  }
+#ifdef __SSE2__
+  else if constexpr (std::is_base_of_v<xsimd::sse2, Arch>)
+    return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+#endif
+#ifdef __aarch64__
+  else if constexpr (std::is_base_of_v<xsimd::neon, Arch>)
+    return vcvt_f64_f32(vld1_f32(from));
+#endif
 }
 
 template <class Arch, class T>
 inline void store_from_double(T* to, xsimd::batch<double, Arch> value) noexcept {
-  using Value = xsimd::batch<double, Arch>;
-  if constexpr (std::is_same_v<T, double>) {
-    value.store_unaligned(to);
-  } else {
+  if constexpr (std::is_same_v<T, double>) value.store_unaligned(to);
 #ifdef __AVX512F__
-    if constexpr (kIsAvx512<Arch>) return _mm256_storeu_ps(to, _mm512_cvtpd_ps(value));
+  else if constexpr (kIsAvx512<Arch>)
+    _mm256_storeu_ps(to, _mm512_cvtpd_ps(value));
 #elif defined(__AVX2__)
-    if constexpr (kIsAvx2<Arch>) return _mm_storeu_ps(to, _mm256_cvtpd_ps(value));
+  else if constexpr (kIsAvx2<Arch>)
+    _mm_storeu_ps(to, _mm256_cvtpd_ps(value));
 #endif
-    alignas(Value) double wide[Value::size];
-    value.store_aligned(wide);
-    for (std::size_t i = 0; i < Value::size; ++i) to[i] = static_cast<T>(wide[i]);
-  }
+#ifdef __SSE2__
+  else if constexpr (std::is_base_of_v<xsimd::sse2, Arch>)
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_castps_si128(_mm_cvtpd_ps(value)));
+#endif
+#ifdef __aarch64__
+  else if constexpr (std::is_base_of_v<xsimd::neon, Arch>)
+    vst1_f32(to, vcvt_f32_f64(value));
+#endif
 }
 
 /// The value as T holds it.

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "src/base/one_line.h"
 #include "src/base/refusal.h"
 
 namespace udnn::base {
@@ -157,7 +158,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
       if (level.is_array)
         fmt::format_to(std::back_inserter(path), "[{}]", level.items.size());
       else
-        path.append(path.empty() ? "" : ".").append(level.key);
+        path.append(path.empty() ? "" : ".").append(one_line(level.key));
     }
     status_ = invalid("{}: {}{}{}", name_, path, path.empty() ? "" : ": ", what);
     return false;

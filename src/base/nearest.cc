@@ -44,6 +44,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
   if (const std::string_view guess = nearest(word, candidates); !guess.empty())
     return fmt::format(", did you mean '{}'?", guess);
+  if (candidates.empty()) return ", expected none";
   return fmt::format(", expected one of {}", fmt::join(candidates, ", "));
 }
 

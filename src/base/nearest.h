@@ -12,7 +12,7 @@ namespace udnn::base {
 /// Time: letters of the word x letters of all candidates.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-/// ", did you mean 'conv'?", or ", expected one of conv, fc" where nothing is near.
+/// ", did you mean 'conv'?", or ", expected one of conv, fc" where nothing is near; ", expected none" of none.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace udnn::base

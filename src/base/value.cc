@@ -9,6 +9,7 @@
 
 #include "src/base/json.h"
 #include "src/base/nearest.h"
+#include "src/base/one_line.h"
 #include "src/base/refusal.h"
 
 namespace udnn::base {
@@ -96,7 +97,7 @@ Field Field::operator[](std::size_t index) const {
   return {index < items.size() ? &items[index] : nullptr, name_, fmt::format("{}[{}]", path_, index)};
 }
 
-std::string Field::place() const { return path_.empty() ? name_ : fmt::format("{}: {}", name_, path_); }
+std::string Field::place() const { return path_.empty() ? name_ : fmt::format("{}: {}", name_, one_line(path_)); }
 
 Status Field::refuse(std::string_view expected) const {
   return invalid("{}: {}, expected {}", place(), shown(value_), expected);
@@ -161,7 +162,7 @@ Status Field::expect_only(std::span<const std::string_view> keys) const {
   if (value_ == nullptr || !value_->is_object()) return refuse("an object");
   for (const auto& [key, value] : value_->members())
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
-      return invalid("{}: unknown key '{}'{}", place(), key, did_you_mean(key, keys));
+      return invalid("{}: unknown key '{}'{}", place(), one_line(key), did_you_mean(key, keys));
   return {};
 }
 

@@ -8,14 +8,17 @@ namespace udnn::network {
 
 namespace {
 
-constexpr Role kRounded[] = {Role::kWeights, Role::kActivations, Role::kErrors, Role::kGradients, Role::kMaster, Role::kState};
+constexpr Role kRounded[] = {Role::kWeights,   Role::kActivations, Role::kErrors,
+                             Role::kGradients, Role::kMaster,      Role::kState};
 
 /// The accumulator is the carrier: sums are kept in float or double.
 Status accepts_accumulator(const std::string& layer, const Format& format, bool is_double) {
-  const bool is_fp32 = format == Format{}, is_fp64 = format.family == Family::kFloat && format.exponent_bits == 11 && format.mantissa_bits == 52;
+  const bool is_fp32 = format == Format{},
+             is_fp64 = format.family == Family::kFloat && format.exponent_bits == 11 && format.mantissa_bits == 52;
   if ((is_fp32 && format.chunk == 0 && !is_double) || (is_fp64 && format.chunk == 0)) return {};
-  return base::refusal(StatusCode::kUnsupported, "--precision: {}.acc={}: accumulators other than the carrier's own ({}) are not there yet", layer,
-                       to_string(format), is_double ? "fp64" : "fp32");
+  return base::refusal(StatusCode::kUnsupported,
+                       "--precision: {}.acc={}: accumulators other than the carrier's own ({}) are not there yet",
+                       layer, to_string(format), is_double ? "fp64" : "fp32");
 }
 
 }  // namespace
@@ -26,16 +29,20 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineConfig& config) {
 
   std::vector<std::string> names = {"input"};
   for (const LayerSpec& layer : config.description.layers) names.push_back(layer.name);
-  if (Status status = config.precision.covers(names); !status.ok()) return status;
+  if (Status status = config.precision.covers(names); !status.ok())
+    return base::invalid("--precision: {}", status.message());
 
   bool needs_double = false;
   for (const std::string& name : names) {
     for (const Role role : kRounded) needs_double |= !fits_float_carrier(config.precision.format(name, role));
-    if (config.precision.names_accumulator(name)) needs_double |= !fits_float_carrier(config.precision.format(name, Role::kAccumulator));
-  }
-  for (const std::string& name : names)
     if (config.precision.names_accumulator(name))
-      if (Status status = accepts_accumulator(name, config.precision.format(name, Role::kAccumulator), needs_double); !status.ok()) return status;
+      needs_double |= !fits_float_carrier(config.precision.format(name, Role::kAccumulator));
+  }
+  for (const LayerSpec& layer : config.description.layers)
+    if (const std::string& name = layer.name; config.precision.names_accumulator(name))
+      if (Status status = accepts_accumulator(name, config.precision.format(name, Role::kAccumulator), needs_double);
+          !status.ok())
+        return status;
 
   return needs_double ? EngineOf<double>::create(config, **table) : EngineOf<float>::create(config, **table);
 }

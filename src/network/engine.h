@@ -28,43 +28,43 @@ struct EngineConfig {
   int workers = 1;         ///< the most that a team may have
   ops::LossKind loss = ops::LossKind::kSoftmaxCrossEntropy;
   ops::OptimizerConfig optimizer = {};
-  double clip_norm = 0;         ///< global norm of the gradient; 0: no clipping
-  double max_column_norm = 0;   ///< of the weights into one output; 0: no constraint
-  bool training = true;         ///< false: no gradients, no optimizer state, and only forward passes
+  double clip_norm = 0;        ///< global norm of the gradient; 0: no clipping
+  double max_column_norm = 0;  ///< of the weights into one output; 0: no constraint
+  bool training = true;        ///< false: no gradients, no optimizer state, and only forward passes
 };
 
 /// What one training step is told.
 struct StepOrder {
-  Batch batch = {};            ///< count >= 1
-  std::uint32_t step = 0;      ///< from 0; keys the draws and the optimizer's bias correction
+  Batch batch = {};        ///< count >= 1
+  std::uint32_t step = 0;  ///< from 0; keys the draws and the optimizer's bias correction
   double learning_rate = 0;
-  bool collect = false;        ///< gather statistics of every role
+  bool collect = false;  ///< gather statistics of every role
 };
 
 /// What one training step says. Written by worker 0, complete after the region.
 struct StepOutcome {
-  double loss = 0;             ///< mean over the batch, before the update
-  double gradient_norm = 0;    ///< over all parameters, before clipping
-  bool updated = false;        ///< false: loss or gradient was not finite, and no parameter has changed
-  std::uint64_t updates = 0;   ///< parameters whose gradient was not zero
-  std::uint64_t lost = 0;      ///< those among them that rounding left where they were
+  double loss = 0;            ///< mean over the batch, before the update
+  double gradient_norm = 0;   ///< over all parameters, before clipping
+  bool updated = false;       ///< false: loss or gradient was not finite, and no parameter has changed
+  std::uint64_t updates = 0;  ///< parameters whose gradient was not zero
+  std::uint64_t lost = 0;     ///< those among them that rounding left where they were
 };
 
 /// Statistics of one tensor in one role, of the last step that collected.
 struct RoleReport {
   std::string layer;
-  std::string role;    ///< a e g s m w; "e.dz" and "e.dx" for the two errors of a layer
+  std::string role;  ///< a e g s m w; "e.dz" and "e.dx" for the two errors of a layer
   std::string format;
   numbers::TensorStatistics statistics;
 };
 
 /// One tensor as a file keeps it: values of one format.
 struct StoredTensor {
-  std::string name;                ///< "conv1.weights"
-  std::string role;                ///< m s1 s2; w where it differs from m; "running" for what batchnorm keeps
+  std::string name;  ///< "conv1.weights"
+  std::string role;  ///< m s1 s2; w where it differs from m; "running" for what batchnorm keeps
   Format format;
   std::vector<std::size_t> shape;
-  std::size_t channels = 1;        ///< extent of the last dimension
+  std::size_t channels = 1;  ///< extent of the last dimension
   bool is_weights = false;
   std::vector<numbers::Scale> scales;  ///< none, one, or one for each channel
 };
@@ -92,12 +92,14 @@ class Engine {
   /// One step of training: forward, loss, backward, update.
   virtual void train_step(Worker& worker, const StepOrder& order, StepOutcome& outcome) noexcept = 0;
 
-  /// Outputs y [count, outputs] of the batch as double; `losses` [count] and `predictions` [count] (the class, or -1 where an
-  /// output is NaN) where they are not null. Draws are those of inference, keyed by the sample's place: results do not depend on the batches.
-  virtual void infer(Worker& worker, const Batch& batch, double* outputs, double* losses, std::int32_t* predictions) noexcept = 0;
+  /// Outputs y [count, outputs] of the batch as double; `losses` [count] and `predictions` [count] (the class, or -1
+  /// where an output is NaN) where they are not null. Draws are those of inference, keyed by the sample's place:
+  /// results do not depend on the batches.
+  virtual void infer(Worker& worker, const Batch& batch, double* outputs, double* losses,
+                     std::int32_t* predictions) noexcept = 0;
 
-  /// Draws the weights as the multiplier sees them from the master copy: for the training step to come, or for inference.
-  /// A step of training leaves those of the next step behind.
+  /// Draws the weights as the multiplier sees them from the master copy: for the training step to come, or for
+  /// inference. A step of training leaves those of the next step behind.
   virtual void draw_weights(Worker& worker, std::uint32_t step) noexcept = 0;
 
   // Called by one thread, between regions.
@@ -109,7 +111,8 @@ class Engine {
   /// What a file may keep, in a fixed order; values() and set_values() take the place in it.
   virtual std::vector<StoredTensor> tensors() const = 0;
   virtual std::vector<double> values(std::size_t tensor) const = 0;  ///< exactly
-  /// `initial`: a master copy is rounded to its format; else the values are taken as they are. Errors: kInvalidArgument (another size).
+  /// `initial`: a master copy is rounded to its format; else the values are taken as they are. Errors: kInvalidArgument
+  /// (another size).
   virtual Status set_values(std::size_t tensor, std::span<const double> values, bool initial) = 0;
 
   /// Ranges of dynamic formats, in a fixed order.

@@ -25,7 +25,8 @@ Status reserve(base::AlignedArray<T>& array, std::initializer_list<std::size_t> 
 
 bool keeps_values(LayerKind kind) noexcept { return kind == LayerKind::kMaxPool; }
 
-/// Rectifiers halve the variance of what passes, so their weights start larger (He et al., ICCV 2015); others after Glorot and Bengio, 2010.
+/// Rectifiers halve the variance of what passes, so their weights start larger (He et al., ICCV 2015); others after
+/// Glorot and Bengio, 2010.
 ops::InitializerKind initializer_for(ops::ActivationKind kind) noexcept {
   using enum ops::ActivationKind;
   const bool rectifies = kind == kRelu || kind == kLeaky || kind == kElu || kind == kGelu || kind == kSilu;
@@ -92,9 +93,10 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   for (const auto& stage : stages_)
     for (Parameter<T>& parameter : stage->layer().parameters()) parameters_.push_back(&parameter);
   if (training_) {
-    auto set = ParameterSet<T>::create(
-        parameters_,
-        {.optimizer = config.optimizer, .clip_norm = config.clip_norm, .max_column_norm = config.max_column_norm, .workers = config.workers});
+    auto set = ParameterSet<T>::create(parameters_, {.optimizer = config.optimizer,
+                                                     .clip_norm = config.clip_norm,
+                                                     .max_column_norm = config.max_column_norm,
+                                                     .workers = config.workers});
     if (!set) return set.error();
     set_.emplace(std::move(*set));
   }
@@ -112,8 +114,10 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
   std::optional<Skip> skip;
   const T* other = nullptr;
   if (spec.kind == LayerKind::kAdd) {
-    const auto found = std::find_if(named_stages_.begin(), named_stages_.end(), [&](const auto& named) { return named.first == spec.from; });
-    if (found == named_stages_.end()) return base::invalid("{}: adds '{}', expected a layer before it", spec.name, spec.from);
+    const auto found = std::find_if(named_stages_.begin(), named_stages_.end(),
+                                    [&](const auto& named) { return named.first == spec.from; });
+    if (found == named_stages_.end())
+      return base::invalid("{}: adds '{}', expected a layer before it", spec.name, spec.from);
     if (found->second == kNoStage) {  // the input wants no gradient
       other = x_.data();
     } else {
@@ -124,8 +128,10 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
     }
   }
 
-  auto layer = make_layer<T>(spec, {.batch = batch_, .workers = config.workers, .seed = seed_, .tensor = next_tensor_++, .training = training_}, other,
-                             *table_);
+  auto layer = make_layer<T>(
+      spec,
+      {.batch = batch_, .workers = config.workers, .seed = seed_, .tensor = next_tensor_++, .training = training_},
+      other, *table_);
   if (!layer) return layer.error();
   for (Parameter<T>& parameter : (*layer)->parameters())
     if (Status status = build_parameter(config, spec, parameter); !status.ok()) return status;
@@ -139,20 +145,20 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
     if (!*made) return made->error();
   const bool same_a = a->format() == precision.format(previous_name, Role::kActivations);
 
-  auto stage = Stage<T>::create({.spec = spec,
-                                 .layer = std::move(*layer),
-                                 .batch = batch_,
-                                 .training = training_,
-                                 .keeps_values = keeps_values(spec.kind) && same_a && spec.activation.kind == ops::ActivationKind::kNone,
-                                 .a = std::move(*a),
-                                 .e_dz = std::move(*e_dz),
-                                 .e_dx = std::move(*e_dx),
-                                 .kernels = &table_->template carrier<T>().elementwise});
+  auto stage = Stage<T>::create(
+      {.spec = spec,
+       .layer = std::move(*layer),
+       .batch = batch_,
+       .training = training_,
+       .keeps_values = keeps_values(spec.kind) && same_a && spec.activation.kind == ops::ActivationKind::kNone,
+       .a = std::move(*a),
+       .e_dz = std::move(*e_dz),
+       .e_dx = std::move(*e_dx),
+       .kernels = &table_->template carrier<T>().elementwise});
   if (!stage) return stage.error();
   stages_.push_back(std::make_unique<Stage<T>>(std::move(*stage)));
   // The error of this layer's output comes from the next one, in the next one's format.
-  if (previous != kNoStage)
-    stages_[previous]->error_arrives_in(precision.format(spec.name, Role::kErrors));
+  if (previous != kNoStage) stages_[previous]->error_arrives_in(precision.format(spec.name, Role::kErrors));
   skips_.push_back(skip);
   skip_sums_.emplace_back();
   named_stages_.emplace_back(spec.name, stages_.size() - 1);
@@ -186,7 +192,8 @@ Status EngineOf<T>::build_parameter(const EngineConfig& config, const LayerSpec&
     if (parameter.w.range()) parameter.weight_scales.resize(parameter.channels);
   }
   if (training_) {
-    for (base::AlignedArray<T>* array : {&parameter.gradient, &parameter.next, &parameter.state[0], &parameter.state[1]})
+    for (base::AlignedArray<T>* array :
+         {&parameter.gradient, &parameter.next, &parameter.state[0], &parameter.state[1]})
       if (Status status = reserve(*array, {count}); !status.ok()) return status;
   }
 
@@ -194,7 +201,8 @@ Status EngineOf<T>::build_parameter(const EngineConfig& config, const LayerSpec&
   const std::span<T> master = parameter.master.span();
   if (parameter.is_weights) {
     std::size_t fan_in = parameter.rows, fan_out = parameter.channels;
-    if (parameter.shape.size() == 4) fan_out = parameter.shape[0] * parameter.shape[1] * parameter.channels / spec.groups;
+    if (parameter.shape.size() == 4)
+      fan_out = parameter.shape[0] * parameter.shape[1] * parameter.channels / spec.groups;
     ops::initialize(initializer_for(spec.activation.kind), fan_in, fan_out, seed_, next_tensor_, master);
   } else if (parameter.name.ends_with(".gain")) {
     std::fill(master.begin(), master.end(), T{1});
@@ -217,7 +225,8 @@ void EngineOf<T>::gather(Worker& worker, const Batch& batch, const Pass& pass) n
   if (source.bytes != nullptr && byte_divisor_ != source.divisor) {
     worker.barrier();  // everybody has seen the old divisor
     if (worker.index == 0) {
-      for (std::size_t value = 0; value < byte_values_.size(); ++value) byte_values_[value] = static_cast<T>(value) / static_cast<T>(source.divisor);
+      for (std::size_t value = 0; value < byte_values_.size(); ++value)
+        byte_values_[value] = static_cast<T>(value) / static_cast<T>(source.divisor);
       byte_divisor_ = source.divisor;
     }
     worker.barrier();
@@ -273,10 +282,11 @@ void EngineOf<T>::backward(Worker& worker, const Pass& pass) noexcept {
 
     // While a piece of dx is in cache it becomes dz of the stage before, unless a whole tensor is waited for.
     if (e_dx.in_pieces(pass) && before.derivative_in_pieces(pass) && !added_to) {
-      stage.layer().backward(worker, pass, before.y(), dz, before.dy(), [&](T* piece, std::size_t length, std::size_t first) noexcept {
-        if (rounds) e_dx.piece(piece, piece, length, first, pass);
-        before.derivative_piece(piece, length, first, pass);
-      });
+      stage.layer().backward(worker, pass, before.y(), dz, before.dy(),
+                             [&](T* piece, std::size_t length, std::size_t first) noexcept {
+                               if (rounds) e_dx.piece(piece, piece, length, first, pass);
+                               before.derivative_piece(piece, length, first, pass);
+                             });
       continue;
     }
     stage.layer().backward(worker, pass, before.y(), dz, before.dy(), {});
@@ -315,7 +325,8 @@ void EngineOf<T>::train_step(Worker& worker, const StepOrder& order, StepOutcome
   Stage<T>& last = *stages_.back();
   loss_->run(worker, pass.batch, y, labels_.data(), last.dy(), sample_losses_.data());
   const double loss = ops::mean_in_fixed_order({sample_losses_.data(), pass.batch});
-  if (!loss_error_->is_identity() || pass.collect) loss_error_->whole(worker, last.dy(), last.dy(), pass.batch * outputs_, 0, pass);
+  if (!loss_error_->is_identity() || pass.collect)
+    loss_error_->whole(worker, last.dy(), last.dy(), pass.batch * outputs_, 0, pass);
   last.derivative(worker, pass);
   backward(worker, pass);
 
@@ -327,11 +338,16 @@ void EngineOf<T>::train_step(Worker& worker, const StepOrder& order, StepOutcome
     weights_changed(worker);
   }
   if (worker.index == 0)
-    outcome = {.loss = loss, .gradient_norm = norm, .updated = updates, .updates = updates ? set_->updates() : 0, .lost = updates ? set_->lost() : 0};
+    outcome = {.loss = loss,
+               .gradient_norm = norm,
+               .updated = updates,
+               .updates = updates ? set_->updates() : 0,
+               .lost = updates ? set_->lost() : 0};
 }
 
 template <class T>
-void EngineOf<T>::infer(Worker& worker, const Batch& batch, double* outputs, double* losses, std::int32_t* predictions) noexcept {
+void EngineOf<T>::infer(Worker& worker, const Batch& batch, double* outputs, double* losses,
+                        std::int32_t* predictions) noexcept {
   const Pass pass{.batch = batch.count, .step = kInferenceStep, .first_sample = batch.first};
   gather(worker, batch, pass);
   const T* const y = forward(worker, pass);
@@ -357,7 +373,8 @@ std::size_t EngineOf<T>::memory_bytes() const noexcept {
   for (const auto& stage : stages_) bytes += stage->bytes();
   for (const auto& sum : skip_sums_) bytes += sizeof(T) * sum.size();
   for (const Parameter<T>* p : parameters_)
-    bytes += sizeof(T) * (p->master.size() + p->gradient.size() + p->next.size() + p->rounded.size() + p->state[0].size() + p->state[1].size());
+    bytes += sizeof(T) * (p->master.size() + p->gradient.size() + p->next.size() + p->rounded.size() +
+                          p->state[0].size() + p->state[1].size());
   return bytes;
 }
 
@@ -365,7 +382,8 @@ template <class T>
 std::vector<RoleReport> EngineOf<T>::reports() const {
   std::vector<RoleReport> reports;
   const auto add = [&](const std::string& layer, std::string role, const RoleQuantizer<T>& quantizer) {
-    if (quantizer.statistics().count != 0) reports.push_back({layer, std::move(role), to_string(quantizer.format()), quantizer.statistics()});
+    if (quantizer.statistics().count != 0)
+      reports.push_back({layer, std::move(role), to_string(quantizer.format()), quantizer.statistics()});
   };
   add("input", "a", *input_);
   for (const auto& stage : stages_) {
@@ -410,7 +428,8 @@ std::vector<double> EngineOf<T>::layer_gradient_norms() const {
 template <class T>
 double EngineOf<T>::parameter_bits() const noexcept {
   double bits = 0;
-  for (const Parameter<T>* p : parameters_) bits += static_cast<double>(p->count()) * storage_bits(p->is_weights ? p->w.format() : p->m.format());
+  for (const Parameter<T>* p : parameters_)
+    bits += static_cast<double>(p->count()) * storage_bits(p->is_weights ? p->w.format() : p->m.format());
   return bits;
 }
 
@@ -422,7 +441,8 @@ void EngineOf<T>::visit_tensors(Visit&& visit) const {
     for (Parameter<T>& p : stage->layer().parameters()) {
       visit(p, std::string_view("m"), &p.m, p.master.span());
       if (p.rounded.data() != nullptr) visit(p, std::string_view("w"), &p.w, p.rounded.span());
-      for (std::size_t s = 0; training_ && s < set_->state_count(); ++s) visit(p, std::string_view(s == 0 ? "s1" : "s2"), &p.s[s], p.state[s].span());
+      for (std::size_t s = 0; training_ && s < set_->state_count(); ++s)
+        visit(p, std::string_view(s == 0 ? "s1" : "s2"), &p.s[s], p.state[s].span());
     }
     std::size_t number = 0;
     for (const std::span<T> running : stage->layer().running()) {

@@ -33,7 +33,8 @@ class EngineOf final : public Engine {
   std::size_t memory_bytes() const noexcept override;
 
   void train_step(Worker& worker, const StepOrder& order, StepOutcome& outcome) noexcept override;
-  void infer(Worker& worker, const Batch& batch, double* outputs, double* losses, std::int32_t* predictions) noexcept override;
+  void infer(Worker& worker, const Batch& batch, double* outputs, double* losses,
+             std::int32_t* predictions) noexcept override;
   void draw_weights(Worker& worker, std::uint32_t step) noexcept override;
 
   std::vector<RoleReport> reports() const override;
@@ -78,15 +79,15 @@ class EngineOf final : public Engine {
   std::uint64_t seed_ = 0;
   bool training_ = true;
 
-  base::AlignedArray<T> x_;                       // [batch, inputs], rounded to the input's format
-  std::vector<std::uint32_t> labels_;             // [batch]
-  std::vector<double> sample_losses_;             // [batch]
+  base::AlignedArray<T> x_;            // [batch, inputs], rounded to the input's format
+  std::vector<std::uint32_t> labels_;  // [batch]
+  std::vector<double> sample_losses_;  // [batch]
   std::unique_ptr<RoleQuantizer<T>> input_, loss_error_;
-  std::vector<T> byte_values_;                    // [256], value / divisor
-  double byte_divisor_ = 0;                       // that of byte_values_
+  std::vector<T> byte_values_;  // [256], value / divisor
+  double byte_divisor_ = 0;     // that of byte_values_
   std::vector<std::unique_ptr<Stage<T>>> stages_;
-  std::vector<std::optional<Skip>> skips_;        // [stages]
-  std::vector<base::AlignedArray<T>> skip_sums_;  // [stages], of those whose output is added somewhere
+  std::vector<std::optional<Skip>> skips_;                         // [stages]
+  std::vector<base::AlignedArray<T>> skip_sums_;                   // [stages], of those whose output is added somewhere
   std::vector<std::pair<std::string, std::size_t>> named_stages_;  // layer name -> the stage that has its output
   std::optional<ops::Loss<T>> loss_;
   std::vector<Parameter<T>*> parameters_;

@@ -31,9 +31,11 @@ class Layer {
 
   /// From dz to the gradients of the parameters and, unless dx is null, to dx; `finish` as above, on pieces of dx.
   /// x and z are those of the forward pass.
-  virtual void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx, ops::Finish<T> finish) noexcept = 0;
+  virtual void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
+                        ops::Finish<T> finish) noexcept = 0;
 
-  /// Called by every worker when the used weights have changed, to refresh copies in another layout; ends with a barrier.
+  /// Called by every worker when the used weights have changed, to refresh copies in another layout; ends with a
+  /// barrier.
   virtual void weights_changed(Worker& worker) noexcept { (void)worker; }
 
   std::vector<Parameter<T>>& parameters() noexcept { return parameters_; }
@@ -55,9 +57,10 @@ struct LayerSetting {
   bool training = true;      ///< false: backward() is never called
 };
 
-/// Parameters come with names and shapes, their arrays still empty. `other` [batch, out]: what kAdd adds to x; else null.
-/// Errors: those of the ops; kOutOfMemory.
+/// Parameters come with names and shapes, their arrays still empty. `other` [batch, out]: what kAdd adds to x; else
+/// null. Errors: those of the ops; kOutOfMemory.
 template <class T>
-Result<std::unique_ptr<Layer<T>>> make_layer(const LayerSpec& spec, const LayerSetting& setting, const T* other, const kernels::KernelTable& table);
+Result<std::unique_ptr<Layer<T>>> make_layer(const LayerSpec& spec, const LayerSetting& setting, const T* other,
+                                             const kernels::KernelTable& table);
 
 }  // namespace udnn::network

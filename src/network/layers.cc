@@ -1,4 +1,5 @@
-// The kinds of layers: each takes its op from src/ops and gives it parameters, scratch and the transposed copies of the way back.
+// The kinds of layers: each takes its op from src/ops and gives it parameters, scratch and the transposed copies of the
+// way back.
 #include <algorithm>
 #include <utility>
 
@@ -70,25 +71,52 @@ class FcLayer final : public Layer<T> {
     return Made<T>(std::move(layer));
   }
 
-  FcLayer(ops::Gemm<T> gemm, std::size_t inputs, std::size_t outputs) : gemm_(std::move(gemm)), inputs_(inputs), outputs_(outputs) {}
+  FcLayer(ops::Gemm<T> gemm, std::size_t inputs, std::size_t outputs)
+      : gemm_(std::move(gemm)), inputs_(inputs), outputs_(outputs) {}
 
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     gemm_.run(worker,
-              {.m = pass.batch, .n = outputs_, .k = inputs_, .a = x, .a_row_stride = stride(inputs_), .a_k_stride = 1,
-               .b = weights().used(), .b_stride = outputs_, .bias = bias(), .c = z, .c_stride = outputs_},
+              {.m = pass.batch,
+               .n = outputs_,
+               .k = inputs_,
+               .a = x,
+               .a_row_stride = stride(inputs_),
+               .a_k_stride = 1,
+               .b = weights().used(),
+               .b_stride = outputs_,
+               .bias = bias(),
+               .c = z,
+               .c_stride = outputs_},
               finish);
   }
 
-  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     gemm_.run(worker,
-              {.m = inputs_, .n = outputs_, .k = pass.batch, .a = x, .a_row_stride = 1, .a_k_stride = stride(inputs_), .b = dz,
-               .b_stride = outputs_, .c = weights().gradient.data(), .c_stride = outputs_},
+              {.m = inputs_,
+               .n = outputs_,
+               .k = pass.batch,
+               .a = x,
+               .a_row_stride = 1,
+               .a_k_stride = stride(inputs_),
+               .b = dz,
+               .b_stride = outputs_,
+               .c = weights().gradient.data(),
+               .c_stride = outputs_},
               {});
     if (has_bias()) ops::column_sums(worker, dz, pass.batch, outputs_, this->parameters_[1].gradient.data());
     if (dx == nullptr) return;
     gemm_.run(worker,
-              {.m = pass.batch, .n = inputs_, .k = outputs_, .a = dz, .a_row_stride = stride(outputs_), .a_k_stride = 1,
-               .b = transposed_.data(), .b_stride = inputs_, .c = dx, .c_stride = inputs_},
+              {.m = pass.batch,
+               .n = inputs_,
+               .k = outputs_,
+               .a = dz,
+               .a_row_stride = stride(outputs_),
+               .a_k_stride = 1,
+               .b = transposed_.data(),
+               .b_stride = inputs_,
+               .c = dx,
+               .c_stride = inputs_},
               finish);
   }
 
@@ -138,9 +166,11 @@ class ConvLayer final : public Layer<T> {
         parameter<T>(spec, "weights", {spec.kernel_height, spec.kernel_width, in_channels, spec.out.channels}, true));
     if (spec.bias) layer->parameters_.push_back(parameter<T>(spec, "bias", {spec.out.channels}, false));
     if (setting.training)
-      if (Status status = reserve(layer->backward_weights_, layer->conv_.backward_weights_size()); !status.ok()) return status;
-    if (Status status = layer->scratch_.create(layer->conv_.scratch_per_worker(), setting.training ? layer->conv_.shared_scratch(setting.batch) : 0,
-                                               setting.workers);
+      if (Status status = reserve(layer->backward_weights_, layer->conv_.backward_weights_size()); !status.ok())
+        return status;
+    if (Status status =
+            layer->scratch_.create(layer->conv_.scratch_per_worker(),
+                                   setting.training ? layer->conv_.shared_scratch(setting.batch) : 0, setting.workers);
         !status.ok())
       return status;
     return Made<T>(std::move(layer));
@@ -150,18 +180,22 @@ class ConvLayer final : public Layer<T> {
 
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     const auto& parameters = this->parameters_;
-    conv_.forward(worker, pass.batch, x, parameters[0].used(), parameters.size() > 1 ? parameters[1].used() : nullptr, z, scratch_.of(worker), finish);
+    conv_.forward(worker, pass.batch, x, parameters[0].used(), parameters.size() > 1 ? parameters[1].used() : nullptr,
+                  z, scratch_.of(worker), finish);
   }
 
-  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     auto& parameters = this->parameters_;
-    conv_.backward_weights(worker, pass.batch, x, dz, parameters[0].gradient.data(), parameters.size() > 1 ? parameters[1].gradient.data() : nullptr,
-                           scratch_.of(worker));
-    if (dx != nullptr) conv_.backward_data(worker, pass.batch, dz, backward_weights_.data(), dx, scratch_.of(worker), finish);
+    conv_.backward_weights(worker, pass.batch, x, dz, parameters[0].gradient.data(),
+                           parameters.size() > 1 ? parameters[1].gradient.data() : nullptr, scratch_.of(worker));
+    if (dx != nullptr)
+      conv_.backward_data(worker, pass.batch, dz, backward_weights_.data(), dx, scratch_.of(worker), finish);
   }
 
   void weights_changed(Worker& worker) noexcept override {
-    if (backward_weights_.data() != nullptr) conv_.transpose_weights(worker, this->parameters_[0].used(), backward_weights_.data());
+    if (backward_weights_.data() != nullptr)
+      conv_.transpose_weights(worker, this->parameters_[0].used(), backward_weights_.data());
   }
 
  private:
@@ -199,7 +233,8 @@ class MaxPoolLayer final : public Layer<T> {
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     pool_.forward(worker, pass.batch, x, z, argmax_.data(), finish);
   }
-  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     if (dx != nullptr) pool_.backward(worker, pass.batch, dz, argmax_.data(), dx, finish);
   }
 
@@ -222,7 +257,8 @@ class AvgPoolLayer final : public Layer<T> {
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     pool_.forward(worker, pass.batch, x, z, finish);
   }
-  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     if (dx != nullptr) pool_.backward(worker, pass.batch, dz, dx, finish);
   }
 
@@ -247,7 +283,8 @@ class CopyLayer final : public Layer<T> {
       if (finish) finish(z + first, count, first);
     });
   }
-  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     if (dx == nullptr) return;
     walk(worker, pass.batch * size_, [&](std::size_t first, std::size_t count) {
       std::copy_n(dz + first, count, dx + first);
@@ -259,7 +296,8 @@ class CopyLayer final : public Layer<T> {
   static void walk(Worker& worker, std::size_t elements, auto&& piece) noexcept {
     constexpr std::size_t kChunk = RoleQuantizer<T>::kChunk;
     const Range mine = worker.share((elements + kChunk - 1) / kChunk);
-    for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) piece(chunk * kChunk, std::min(kChunk, elements - chunk * kChunk));
+    for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk)
+      piece(chunk * kChunk, std::min(kChunk, elements - chunk * kChunk));
     worker.barrier();
   }
 
@@ -281,7 +319,8 @@ class DropoutLayer final : public Layer<T> {
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     dropout_.forward(worker, pass.batch * size_, pass.step, pass.training, x, z, finish);
   }
-  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* /*x*/, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     if (dx != nullptr) dropout_.backward(worker, pass.batch * size_, pass.step, dz, dx, finish);
   }
 
@@ -306,7 +345,9 @@ class BatchNormLayer final : public Layer<T> {
     std::fill_n(layer->variance_.data(), channels, T{1});
     if (Status status = reserve(layer->saved_, layer->norm_.saved_size()); !status.ok()) return status;
     const std::size_t shared = setting.training ? layer->norm_.shared_scratch(setting.batch * layer->pixels_) : 0;
-    if (Status status = layer->scratch_.create(layer->norm_.scratch_per_worker(), shared, setting.workers); !status.ok()) return status;
+    if (Status status = layer->scratch_.create(layer->norm_.scratch_per_worker(), shared, setting.workers);
+        !status.ok())
+      return status;
     return Made<T>(std::move(layer));
   }
 
@@ -316,14 +357,17 @@ class BatchNormLayer final : public Layer<T> {
     const T* const gain = this->parameters_[0].used();
     const T* const bias = this->parameters_[1].used();
     if (pass.training)
-      norm_.forward_training(worker, pass.batch * pixels_, x, gain, bias, mean_.data(), variance_.data(), saved_.data(), z, scratch_.of(worker), finish);
+      norm_.forward_training(worker, pass.batch * pixels_, x, gain, bias, mean_.data(), variance_.data(), saved_.data(),
+                             z, scratch_.of(worker), finish);
     else
-      norm_.forward_inference(worker, pass.batch * pixels_, x, gain, bias, mean_.data(), variance_.data(), z, scratch_.of(worker), finish);
+      norm_.forward_inference(worker, pass.batch * pixels_, x, gain, bias, mean_.data(), variance_.data(), z,
+                              scratch_.of(worker), finish);
   }
-  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     Parameter<T>& gain = this->parameters_[0];
-    norm_.backward(worker, pass.batch * pixels_, x, saved_.data(), gain.used(), dz, gain.gradient.data(), this->parameters_[1].gradient.data(), dx,
-                   scratch_.of(worker), finish);
+    norm_.backward(worker, pass.batch * pixels_, x, saved_.data(), gain.used(), dz, gain.gradient.data(),
+                   this->parameters_[1].gradient.data(), dx, scratch_.of(worker), finish);
   }
   std::vector<std::span<T>> running() noexcept override { return {mean_.span(), variance_.span()}; }
 
@@ -348,19 +392,24 @@ class LayerNormLayer final : public Layer<T> {
     layer->parameters_.push_back(parameter<T>(spec, "bias", {features}, false));
     const std::size_t rows = setting.batch * layer->pixels_;
     if (Status status = reserve(layer->saved_, layer->norm_.saved_size(rows)); !status.ok()) return status;
-    if (Status status = layer->scratch_.create(0, setting.training ? layer->norm_.shared_scratch(rows) : 0, setting.workers); !status.ok()) return status;
+    if (Status status =
+            layer->scratch_.create(0, setting.training ? layer->norm_.shared_scratch(rows) : 0, setting.workers);
+        !status.ok())
+      return status;
     return Made<T>(std::move(layer));
   }
 
   LayerNormLayer(ops::LayerNorm<T> norm, std::size_t pixels) : norm_(std::move(norm)), pixels_(pixels) {}
 
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
-    norm_.forward(worker, pass.batch * pixels_, x, this->parameters_[0].used(), this->parameters_[1].used(), saved_.data(), z, finish);
+    norm_.forward(worker, pass.batch * pixels_, x, this->parameters_[0].used(), this->parameters_[1].used(),
+                  saved_.data(), z, finish);
   }
-  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx, ops::Finish<T> finish) noexcept override {
+  void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
+                ops::Finish<T> finish) noexcept override {
     Parameter<T>& gain = this->parameters_[0];
-    norm_.backward(worker, pass.batch * pixels_, x, saved_.data(), gain.used(), dz, gain.gradient.data(), this->parameters_[1].gradient.data(), dx,
-                   scratch_.of(worker), finish);
+    norm_.backward(worker, pass.batch * pixels_, x, saved_.data(), gain.used(), dz, gain.gradient.data(),
+                   this->parameters_[1].gradient.data(), dx, scratch_.of(worker), finish);
   }
 
  private:
@@ -373,24 +422,35 @@ class LayerNormLayer final : public Layer<T> {
 }  // namespace
 
 template <class T>
-Made<T> make_layer(const LayerSpec& spec, const LayerSetting& setting, const T* other, const kernels::KernelTable& table) {
+Made<T> make_layer(const LayerSpec& spec, const LayerSetting& setting, const T* other,
+                   const kernels::KernelTable& table) {
   switch (spec.kind) {
-    case LayerKind::kFc: return FcLayer<T>::make(spec, setting, table);
-    case LayerKind::kConv: return ConvLayer<T>::make(spec, setting, table);
-    case LayerKind::kMaxPool: return MaxPoolLayer<T>::make(spec, setting, table);
+    case LayerKind::kFc:
+      return FcLayer<T>::make(spec, setting, table);
+    case LayerKind::kConv:
+      return ConvLayer<T>::make(spec, setting, table);
+    case LayerKind::kMaxPool:
+      return MaxPoolLayer<T>::make(spec, setting, table);
     case LayerKind::kAvgPool:
-    case LayerKind::kGlobalPool: return AvgPoolLayer<T>::make(spec, table);
-    case LayerKind::kDropout: return DropoutLayer<T>::make(spec, setting);
-    case LayerKind::kBatchNorm: return BatchNormLayer<T>::make(spec, setting, table);
-    case LayerKind::kLayerNorm: return LayerNormLayer<T>::make(spec, setting, table);
+    case LayerKind::kGlobalPool:
+      return AvgPoolLayer<T>::make(spec, table);
+    case LayerKind::kDropout:
+      return DropoutLayer<T>::make(spec, setting);
+    case LayerKind::kBatchNorm:
+      return BatchNormLayer<T>::make(spec, setting, table);
+    case LayerKind::kLayerNorm:
+      return LayerNormLayer<T>::make(spec, setting, table);
     case LayerKind::kAdd:
     case LayerKind::kActivation:
-    case LayerKind::kFlatten: return Made<T>(std::make_unique<CopyLayer<T>>(spec.in.size(), other));
+    case LayerKind::kFlatten:
+      return Made<T>(std::make_unique<CopyLayer<T>>(spec.in.size(), other));
   }
   return base::invalid("{}: a layer of unknown kind", spec.name);
 }
 
-template Made<float> make_layer<float>(const LayerSpec&, const LayerSetting&, const float*, const kernels::KernelTable&);
-template Made<double> make_layer<double>(const LayerSpec&, const LayerSetting&, const double*, const kernels::KernelTable&);
+template Made<float> make_layer<float>(const LayerSpec&, const LayerSetting&, const float*,
+                                       const kernels::KernelTable&);
+template Made<double> make_layer<double>(const LayerSpec&, const LayerSetting&, const double*,
+                                         const kernels::KernelTable&);
 
 }  // namespace udnn::network

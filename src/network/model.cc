@@ -65,10 +65,12 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
   return numbers::pack(codes, code_bits(tensor.format));
 }
 
-Result<std::vector<double>> unpacked(const StoredTensor& tensor, std::size_t count, std::span<const std::byte> bytes, const std::string& what) {
+Result<std::vector<double>> unpacked(const StoredTensor& tensor, std::size_t count, std::span<const std::byte> bytes,
+                                     const std::string& what) {
   const auto bits = static_cast<std::size_t>(code_bits(tensor.format));
   if (bytes.size() != (count * bits + 7) / 8)
-    return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8, count, bits);
+    return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8,
+                         count, bits);
   const auto coder = coder_of(tensor.format);
   if (!coder) return coder.error();
   const auto codes = numbers::unpack(bytes, static_cast<int>(bits), count);
@@ -82,7 +84,8 @@ bool belongs(const StoredTensor& tensor, ModelKind kind, std::span<const StoredT
   if (kind == ModelKind::kCheckpoint) return tensor.role != "w";
   if (tensor.role == "running" || tensor.role == "w") return true;
   if (tensor.role != "m") return false;
-  return std::none_of(all.begin(), all.end(), [&](const StoredTensor& other) { return other.name == tensor.name && other.role == "w"; });
+  return std::none_of(all.begin(), all.end(),
+                      [&](const StoredTensor& other) { return other.name == tensor.name && other.role == "w"; });
 }
 
 base::Value scales_value(std::span<const numbers::Scale> scales) {
@@ -166,7 +169,8 @@ Result<EngineConfig> read_config(const base::Field& header) {
   const auto version = header["version"].integer();
   if (!version) return version.error();
   if (*version > kFormatVersion)
-    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {}: written by a later version of uDNN", header["version"].place(), *version, kFormatVersion);
+    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {}: written by a later version of uDNN",
+                         header["version"].place(), *version, kFormatVersion);
   const auto network = header["network"].text();
   if (!network) return network.error();
   const auto precision = header["precision"].text();
@@ -197,7 +201,8 @@ Status read_tensor(const base::Field& entry, StoredTensor& tensor) {
   if (!name) return name.error();
   const auto role = entry["role"].text();
   if (!role) return role.error();
-  if (*name != tensor.name || *role != tensor.role) return entry.refuse(fmt::format("{} in role {}", tensor.name, tensor.role));
+  if (*name != tensor.name || *role != tensor.role)
+    return entry.refuse(fmt::format("{} in role {}", tensor.name, tensor.role));
   const auto format = entry["format"].text();
   if (!format) return format.error();
   const auto parsed = parse_format(*format);
@@ -205,7 +210,8 @@ Status read_tensor(const base::Field& entry, StoredTensor& tensor) {
   if (!(*parsed == tensor.format)) return entry["format"].refuse(to_string(tensor.format));
   const auto scales = entry["scales"].items();
   if (!scales) return scales.error();
-  if (scales->size() > 1 && scales->size() != tensor.channels) return entry["scales"].refuse(fmt::format("none, one, or {} scales", tensor.channels));
+  if (scales->size() > 1 && scales->size() != tensor.channels)
+    return entry["scales"].refuse(fmt::format("none, one, or {} scales", tensor.channels));
   tensor.scales.clear();
   for (const base::Field& scale : *scales) {
     const auto unit = scale[0].number(), threshold = scale[1].number(), zero_point = scale[2].number();
@@ -246,7 +252,8 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   if (!container) return container.error();
   const auto header_bytes = container->section("header");
   if (!header_bytes) return header_bytes.error();
-  const auto header = base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, path);
+  const auto header =
+      base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, path);
   if (!header) return header.error();
   const base::Field root(*header, path);
 
@@ -259,11 +266,15 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   if (!kind_text) return kind_text.error();
   if (*kind_text != "checkpoint" && *kind_text != "model") return root["kind"].refuse("checkpoint or model");
   const ModelKind kind = *kind_text == "checkpoint" ? ModelKind::kCheckpoint : ModelKind::kModel;
-  if (options.training && kind == ModelKind::kModel) return base::invalid("{}: holds no master weights, expected a checkpoint to train from", path);
+  if (options.training && kind == ModelKind::kModel)
+    return base::invalid("{}: holds no master weights, expected a checkpoint to train from", path);
 
   auto engine = Engine::create(*config);
   if (!engine) return base::refusal(engine.error().code(), "{}: {}", path, engine.error().message());
-  Model model{.config = std::move(*config), .engine = std::move(*engine), .facts = {}, .has_master = kind == ModelKind::kCheckpoint};
+  Model model{.config = std::move(*config),
+              .engine = std::move(*engine),
+              .facts = {},
+              .has_master = kind == ModelKind::kCheckpoint};
   if (const base::Value* facts = header->find("facts")) model.facts = *facts;
 
   // An engine that does not train has no optimizer state: those tensors of the file are passed over.
@@ -278,15 +289,18 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
       if (!role || !role->starts_with("s")) break;
       ++at;
     }
-    if (at == entries->size()) return base::invalid("{}: {} tensors, expected one more: {} in role {}", path, at, all[i].name, all[i].role);
+    if (at == entries->size())
+      return base::invalid("{}: {} tensors, expected one more: {} in role {}", path, at, all[i].name, all[i].role);
     if (Status status = read_tensor((*entries)[at], all[i]); !status.ok()) return status;
     const std::string section = fmt::format("t{}", at);
     const auto bytes = container->section(section);
     if (!bytes) return bytes.error();
-    const std::size_t count = std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::size_t{1}, std::multiplies<>());
+    const std::size_t count =
+        std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::size_t{1}, std::multiplies<>());
     const auto values = unpacked(all[i], count, *bytes, fmt::format("{}: section {}", path, section));
     if (!values) return values.error();
-    if (Status status = model.engine->set_values(i, *values, false); !status.ok()) return base::invalid("{}: {}", path, status.message());
+    if (Status status = model.engine->set_values(i, *values, false); !status.ok())
+      return base::invalid("{}: {}", path, status.message());
     ++at;
   }
 
@@ -294,7 +308,8 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   if (!range_bytes) return range_bytes.error();
   const auto ranges = doubles_of(*range_bytes, path + ": section ranges");
   if (!ranges) return ranges.error();
-  if (Status status = model.engine->set_ranges(*ranges); !status.ok()) return base::invalid("{}: {}", path, status.message());
+  if (Status status = model.engine->set_ranges(*ranges); !status.ok())
+    return base::invalid("{}: {}", path, status.message());
   if (model.has_master) draw_for_inference(*model.engine);
   return model;
 }
@@ -305,21 +320,28 @@ Status copy_parameters(const Engine& from, Engine& to) {
   for (std::size_t i = 0; i < to_tensors.size(); ++i) {
     if (to_tensors[i].role != "m" && to_tensors[i].role != "running") continue;
     const auto found = std::find_if(from_tensors.begin(), from_tensors.end(), [&](const StoredTensor& tensor) {
-      return tensor.name == to_tensors[i].name && tensor.role == to_tensors[i].role && tensor.shape == to_tensors[i].shape;
+      return tensor.name == to_tensors[i].name && tensor.role == to_tensors[i].role &&
+             tensor.shape == to_tensors[i].shape;
     });
-    if (found == from_tensors.end()) return base::invalid("{}: not in the other network, expected one of the same layers", to_tensors[i].name);
-    if (Status status = to.set_values(i, from.values(static_cast<std::size_t>(found - from_tensors.begin())), true); !status.ok()) return status;
+    if (found == from_tensors.end())
+      return base::invalid("{}: not in the other network, expected one of the same layers", to_tensors[i].name);
+    if (Status status = to.set_values(i, from.values(static_cast<std::size_t>(found - from_tensors.begin())), true);
+        !status.ok())
+      return status;
   }
   return {};
 }
 
 namespace {
 
-/// conv [kh, kw, ic, oc] <-> [oc, ic, kh, kw]; fc [inputs, outputs] <-> [outputs, inputs]. `to_torch` says which way; shape and values are changed.
+/// conv [kh, kw, ic, oc] <-> [oc, ic, kh, kw]; fc [inputs, outputs] <-> [outputs, inputs]. `to_torch` says which way;
+/// shape and values are changed.
 void transpose(std::vector<std::size_t>& shape, std::vector<double>& values, bool to_torch) {
   if (shape.size() < 2) return;
   const bool is_conv = shape.size() == 4;
-  const std::vector<std::size_t> order = !is_conv ? std::vector<std::size_t>{1, 0} : to_torch ? std::vector<std::size_t>{3, 2, 0, 1} : std::vector<std::size_t>{2, 3, 1, 0};
+  const std::vector<std::size_t> order = !is_conv   ? std::vector<std::size_t>{1, 0}
+                                         : to_torch ? std::vector<std::size_t>{3, 2, 0, 1}
+                                                    : std::vector<std::size_t>{2, 3, 1, 0};
   std::vector<std::size_t> strides(shape.size(), 1), new_shape, new_strides;
   for (std::size_t d = shape.size() - 1; d-- > 0;) strides[d] = strides[d + 1] * shape[d + 1];
   for (const std::size_t d : order) {
@@ -340,13 +362,17 @@ void transpose(std::vector<std::size_t>& shape, std::vector<double>& values, boo
 }
 
 std::string exported_name(const StoredTensor& tensor, TensorLayout layout) {
-  if (layout == TensorLayout::kTorch && tensor.name.ends_with(".weights")) return tensor.name.substr(0, tensor.name.size() - 1);
+  if (layout == TensorLayout::kTorch && tensor.name.ends_with(".weights"))
+    return tensor.name.substr(0, tensor.name.size() - 1);
   return tensor.name;
 }
 
-/// Fully connected weights that follow an image are [h * w * c, outputs] here and in Keras, in the order of NHWC; PyTorch flattens NCHW. Their rows are left in
-/// our order: a network exported to PyTorch flattens x.permute(0, 2, 3, 1).
-bool is_exported(const StoredTensor& tensor, std::span<const StoredTensor> all) { return belongs(tensor, ModelKind::kModel, all); }
+/// Fully connected weights that follow an image are [h * w * c, outputs] here and in Keras, in the order of NHWC;
+/// PyTorch flattens NCHW. Their rows are left in our order: a network exported to PyTorch flattens x.permute(0, 2, 3,
+/// 1).
+bool is_exported(const StoredTensor& tensor, std::span<const StoredTensor> all) {
+  return belongs(tensor, ModelKind::kModel, all);
+}
 
 }  // namespace
 
@@ -372,14 +398,16 @@ Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].role != "m" && all[i].role != "running") continue;
     const std::string name = exported_name(all[i], layout);
-    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const base::NamedTensor& tensor) { return tensor.name == name; });
+    const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                    [&](const base::NamedTensor& tensor) { return tensor.name == name; });
     if (found == tensors.end()) return base::invalid("tensor '{}' is missing", name);
     used[static_cast<std::size_t>(found - tensors.begin())] = true;
     std::vector<std::size_t> shape = found->shape;
     std::vector<double> values = found->values;
     if (layout == TensorLayout::kTorch) transpose(shape, values, false);
-    if (shape != all[i].shape) return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"), fmt::join(all[i].shape, "x"),
-                                                    layout == TensorLayout::kTorch ? " (in our order)" : "");
+    if (shape != all[i].shape)
+      return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"),
+                           fmt::join(all[i].shape, "x"), layout == TensorLayout::kTorch ? " (in our order)" : "");
     if (Status status = engine.set_values(i, values, true); !status.ok()) return status;
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)

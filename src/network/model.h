@@ -6,9 +6,10 @@
 //   ranges     the ranges of dynamic formats, doubles
 //   t0, t1...  one section for each tensor of the list: its codes, packed at the width of its format (numbers/pack.h)
 //
-// Two kinds. A checkpoint holds the master copy in format m and the optimizer's state in format s: training goes on from it as if it had not
-// stopped. A model holds the weights in format w, as the multiplier sees them, and what is used as mastered (biases): the smallest file that gives the
-// same outputs. Nothing in it depends on threads, time, host or path: equal runs give equal bytes.
+// Two kinds. A checkpoint holds the master copy in format m and the optimizer's state in format s: training goes on
+// from it as if it had not stopped. A model holds the weights in format w, as the multiplier sees them, and what is
+// used as mastered (biases): the smallest file that gives the same outputs. Nothing in it depends on threads, time,
+// host or path: equal runs give equal bytes.
 #pragma once
 
 #include <memory>
@@ -28,8 +29,10 @@ enum class ModelKind { kCheckpoint, kModel };
 struct Model {
   EngineConfig config = {};
   std::unique_ptr<Engine> engine = nullptr;
-  base::Value facts = {};       ///< an object; what those who trained it want to remember: data set, metrics, state of the training
-  bool has_master = true;   ///< false: read from a file of kind kModel; it cannot be trained, and its weights are not to be drawn again
+  base::Value facts =
+      {};  ///< an object; what those who trained it want to remember: data set, metrics, state of the training
+  bool has_master = true;  ///< false: read from a file of kind kModel; it cannot be trained, and its weights are not to
+                           ///< be drawn again
 };
 
 /// Written whole or not at all. A kModel file holds the weights of the last draw. Errors: kIoError, naming the path.
@@ -42,21 +45,23 @@ struct LoadModelOptions {
   bool training = false;
 };
 
-/// The weights are drawn for inference. Errors: kInvalidArgument (a damaged file: path, place, found, expected; training from a file without master copy), kIoError,
-/// kUnsupported, kOutOfMemory.
+/// The weights are drawn for inference. Errors: kInvalidArgument (a damaged file: path, place, found, expected;
+/// training from a file without master copy), kIoError, kUnsupported, kOutOfMemory.
 Result<Model> load_model(const std::string& path, const LoadModelOptions& options);
 
-/// Gives `to` the master copies and running statistics of `from`, rounded to its own formats: the same network, perhaps another precision, optimizer
-/// or batch. Errors: kInvalidArgument (another network).
+/// Gives `to` the master copies and running statistics of `from`, rounded to its own formats: the same network, perhaps
+/// another precision, optimizer or batch. Errors: kInvalidArgument (another network).
 Status copy_parameters(const Engine& from, Engine& to);
 
-/// Tensors of other programs. Weights come as the multiplier sees them; layout kKeras: conv [kh, kw, ic, oc], fc [inputs, outputs]; kTorch: conv
-/// [oc, ic, kh, kw], fc [outputs, inputs], and names end in ".weight" and ".bias". Norms: gain, shift, running statistics keep their names.
+/// Tensors of other programs. Weights come as the multiplier sees them; layout kKeras: conv [kh, kw, ic, oc], fc
+/// [inputs, outputs]; kTorch: conv [oc, ic, kh, kw], fc [outputs, inputs], and names end in ".weight" and ".bias".
+/// Norms: gain, shift, running statistics keep their names.
 enum class TensorLayout { kKeras, kTorch };
 
 std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout);
 
-/// Sets the master copy, rounded to its format; every parameter must be there once, with its shape. Errors: kInvalidArgument, naming the tensor.
+/// Sets the master copy, rounded to its format; every parameter must be there once, with its shape. Errors:
+/// kInvalidArgument, naming the tensor.
 Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors, TensorLayout layout);
 
 }  // namespace udnn::network

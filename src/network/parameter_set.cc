@@ -7,8 +7,9 @@ namespace udnn::network {
 
 namespace {
 
-// Binary and ternary weights: outside [-1, 1] the rounding has no slope, and a weight that is out there could never come back. So the
-// gradient is zero outside, and the master copy is kept inside (Courbariaux et al., "BinaryConnect", NIPS 2015, section 2.4).
+// Binary and ternary weights: outside [-1, 1] the rounding has no slope, and a weight that is out there could never
+// come back. So the gradient is zero outside, and the master copy is kept inside (Courbariaux et al., "BinaryConnect",
+// NIPS 2015, section 2.4).
 bool has_two_or_three_values(const Format& format) noexcept {
   return format.family == Family::kBinary || format.family == Family::kTernary;
 }
@@ -53,7 +54,8 @@ void ParameterSet<T>::round_gradients(Worker& worker, const Pass& pass) noexcept
       const T* const master = parameter.master.data() + begin;
       for (std::size_t j = 0; j < count; ++j) gradient[j] = std::abs(master[j]) <= T{1} ? gradient[j] : T{0};
     }
-    if (!parameter.g.is_identity() && parameter.g.in_pieces(pass)) parameter.g.piece(gradient, gradient, count, begin, pass);
+    if (!parameter.g.is_identity() && parameter.g.in_pieces(pass))
+      parameter.g.piece(gradient, gradient, count, begin, pass);
   }
   worker.barrier();
   for (Parameter<T>* parameter : parameters_)
@@ -109,7 +111,8 @@ void ParameterSet<T>::update(Worker& worker, const Pass& pass, double learning_r
     if (!needs_whole(parameter, pass)) continue;
     if (constrains(parameter)) {
       const Range channels = worker.share(parameter.channels);
-      ops::limit_column_norms(parameter.next.data(), parameter.rows, parameter.channels, channels, setting_.max_column_norm);
+      ops::limit_column_norms(parameter.next.data(), parameter.rows, parameter.channels, channels,
+                              setting_.max_column_norm);
       worker.barrier();
     }
     parameter.m.whole(worker, parameter.next.data(), parameter.next.data(), parameter.count(), 0, pass);
@@ -127,7 +130,8 @@ void ParameterSet<T>::update(Worker& worker, const Pass& pass, double learning_r
 }
 
 template <class T>
-void ParameterSet<T>::move_master(const Worker& worker, Parameter<T>& parameter, std::size_t begin, std::size_t count) noexcept {
+void ParameterSet<T>::move_master(const Worker& worker, Parameter<T>& parameter, std::size_t begin,
+                                  std::size_t count) noexcept {
   const T* const gradient = parameter.gradient.data() + begin;
   const T* const next = parameter.next.data() + begin;
   T* const master = parameter.master.data() + begin;
@@ -149,13 +153,17 @@ void draw_weights(Worker& worker, std::span<Parameter<T>* const> parameters, con
   // Scales come from the whole of the new master copy, one parameter for each worker in turn.
   for (std::size_t index = 0; index < parameters.size(); ++index) {
     Parameter<T>& parameter = *parameters[index];
-    if (parameter.weight_scales.empty() || index % static_cast<std::size_t>(worker.count) != static_cast<std::size_t>(worker.index)) continue;
-    numbers::weight_scales(parameter.w.format(), parameter.master.data(), parameter.rows, parameter.channels, parameter.weight_scales.data());
+    if (parameter.weight_scales.empty() ||
+        index % static_cast<std::size_t>(worker.count) != static_cast<std::size_t>(worker.index))
+      continue;
+    numbers::weight_scales(parameter.w.format(), parameter.master.data(), parameter.rows, parameter.channels,
+                           parameter.weight_scales.data());
   }
   worker.barrier();
   for (Parameter<T>* parameter : parameters) {
     if (parameter->rounded.data() == nullptr) continue;
-    parameter->w.weights(worker, parameter->master.data(), parameter->rounded.data(), parameter->rows, parameter->channels, parameter->weight_scales, pass);
+    parameter->w.weights(worker, parameter->master.data(), parameter->rounded.data(), parameter->rows,
+                         parameter->channels, parameter->weight_scales, pass);
   }
   worker.barrier();
 }
@@ -173,7 +181,8 @@ bool ParameterSet<T>::needs_whole(const Parameter<T>& parameter, const Pass& pas
 template <class T>
 double ParameterSet<T>::squared_norm(std::size_t parameter) const noexcept {
   double sum = 0;
-  for (std::size_t chunk = first_chunk_[parameter]; chunk < first_chunk_[parameter + 1]; ++chunk) sum += squares_[chunk];
+  for (std::size_t chunk = first_chunk_[parameter]; chunk < first_chunk_[parameter + 1]; ++chunk)
+    sum += squares_[chunk];
   return sum;
 }
 

@@ -5,8 +5,8 @@
 //   m  <- round_m(m + optimizer's update)  where stochastic rounding matters most
 //   w  <- round_w(m)                       the weights of the next step
 //
-// Everything goes over chunks of 4096 elements that belong to one parameter; sums are kept for each chunk and added in their order, so
-// nothing depends on the number of workers.
+// Everything goes over chunks of 4096 elements that belong to one parameter; sums are kept for each chunk and added in
+// their order, so nothing depends on the number of workers.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,7 @@ class ParameterSet {
   double gradient_norm() const noexcept;
   std::uint64_t updates() const noexcept;  ///< of the last step: parameters whose gradient was not zero
   std::size_t state_count() const noexcept { return decaying_->state_count(); }
-  std::uint64_t lost() const noexcept;     ///< those among them whose master did not move
+  std::uint64_t lost() const noexcept;  ///< those among them whose master did not move
 
  private:
   struct Chunk {
@@ -69,9 +69,9 @@ class ParameterSet {
 
   std::vector<Parameter<T>*> parameters_;
   std::vector<Chunk> chunks_;
-  std::vector<std::size_t> first_chunk_;  // [parameters + 1]
-  std::vector<double> squares_;           // [chunks]
-  std::vector<Count> counts_;             // [workers]
+  std::vector<std::size_t> first_chunk_;               // [parameters + 1]
+  std::vector<double> squares_;                        // [chunks]
+  std::vector<Count> counts_;                          // [workers]
   std::optional<ops::Optimizer<T>> decaying_, plain_;  // weights decay, biases do not
   Setting setting_;
 };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "src/base/nearest.h"
+#include "src/base/one_line.h"
 #include "src/base/refusal.h"
 #include "src/base/toml.h"
 #include "src/network/description.h"
@@ -33,10 +34,7 @@ struct Token {
 
 class LineParser {
  public:
-  explicit LineParser(std::string_view line) : line_(line) {
-    // Whatever else is in it, an error about it stays one line.
-    for (char& c : line_)
-      if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') c = c == '\t' || c == '\n' || c == '\r' ? ' ' : '?';
+  explicit LineParser(std::string_view line) : line_(base::one_line(std::string(line))) {
     for (const std::string_view part : split(line_))
       tokens_.push_back({part, static_cast<std::size_t>(part.data() - line_.data()) + 1});
   }
@@ -189,7 +187,8 @@ Status read_layer(const base::Field& table, Draft& draft) {
   const auto words = split(*kind);
   draft.info = words.empty() ? nullptr : find_kind(words[0]);
   if (draft.info == nullptr)
-    return invalid("{}: unknown layer '{}'{}", table["kind"].place(), *kind, base::did_you_mean(*kind, layer_words()));
+    return invalid("{}: unknown layer '{}'{}", table["kind"].place(), base::one_line(*kind),
+                   base::did_you_mean(*kind, layer_words()));
   if (draft.info->kind == LayerKind::kActivation) {
     if (!word("activation").set(draft, *kind)) return table["kind"].refuse(word("activation").expected);
   } else if (words.size() > 1) {

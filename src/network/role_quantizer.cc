@@ -11,8 +11,8 @@ std::size_t chunks_of(std::size_t count, std::size_t chunk) noexcept { return (c
 }  // namespace
 
 template <class T>
-Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uint64_t seed, std::uint32_t tensor, std::size_t largest,
-                                                  const kernels::KernelTable& table) {
+Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uint64_t seed, std::uint32_t tensor,
+                                                  std::size_t largest, const kernels::KernelTable& table) {
   auto quantizer = numbers::Quantizer<T>::create(format, table);
   if (!quantizer) return quantizer.error();
   RoleQuantizer made(format, std::move(*quantizer));
@@ -26,7 +26,8 @@ Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uin
     made.scale_ = made.tracker_->scale();
     made.observations_.resize(chunks_of(largest, kChunk));
   }
-  made.chunk_statistics_.resize(2 * chunks_of(largest, kChunk) + 1);  // weights() cuts between rows: chunks of more than half the size
+  made.chunk_statistics_.resize(2 * chunks_of(largest, kChunk) +
+                                1);  // weights() cuts between rows: chunks of more than half the size
   return made;
 }
 
@@ -37,22 +38,27 @@ bool RoleQuantizer<T>::clips() const noexcept {
     case Family::kUnsignedFixed:
     case Family::kDynamicFixed:
     case Family::kInt:
-    case Family::kUnsignedInt: return format_.overflow == Overflow::kSaturate;
+    case Family::kUnsignedInt:
+      return format_.overflow == Overflow::kSaturate;
     case Family::kBinary:
-    case Family::kTernary: return true;
-    default: return false;
+    case Family::kTernary:
+      return true;
+    default:
+      return false;
   }
 }
 
 template <class T>
 std::pair<T, T> RoleQuantizer<T>::range_of_values() const noexcept {
   if (format_.family == Family::kBinary || format_.family == Family::kTernary) return {T{-1}, T{1}};
-  const double lowest = (traits_.lowest - scale_.zero_point) * scale_.unit, largest = (traits_.largest - scale_.zero_point) * scale_.unit;
+  const double lowest = (traits_.lowest - scale_.zero_point) * scale_.unit,
+               largest = (traits_.largest - scale_.zero_point) * scale_.unit;
   return {static_cast<T>(lowest), static_cast<T>(largest)};
 }
 
 template <class T>
-void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first, const Pass& pass) noexcept {
+void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first,
+                             const Pass& pass) noexcept {
   const std::size_t chunks = chunks_of(count, kChunk);
   const Range mine = worker.share(chunks);
   const auto size_of = [&](std::size_t chunk) { return std::min(kChunk, count - chunk * kChunk); };
@@ -78,8 +84,8 @@ void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count
       statistics = &chunk_statistics_[chunk];
       *statistics = {};
     }
-    quantizer_->run(x + chunk * kChunk, q + chunk * kChunk, size_of(chunk), first + chunk * kChunk, {seed_, pass.step, tensor_}, scale_,
-                   statistics);
+    quantizer_->run(x + chunk * kChunk, q + chunk * kChunk, size_of(chunk), first + chunk * kChunk,
+                    {seed_, pass.step, tensor_}, scale_, statistics);
   }
   worker.barrier();
   if (pass.collect && worker.index == 0) merge_statistics(chunks);
@@ -101,9 +107,11 @@ void RoleQuantizer<T>::weights(Worker& worker, const T* x, T* q, std::size_t row
     }
     const numbers::Draw draw{seed_, pass.step, tensor_};
     if (scales.empty())
-      quantizer_->run(x + row * channels, q + row * channels, count * channels, row * channels, draw, scale_, statistics);
+      quantizer_->run(x + row * channels, q + row * channels, count * channels, row * channels, draw, scale_,
+                      statistics);
     else
-      quantizer_->run_channels(x + row * channels, q + row * channels, count, channels, row, draw, scales.data(), statistics);
+      quantizer_->run_channels(x + row * channels, q + row * channels, count, channels, row, draw, scales.data(),
+                               statistics);
   }
   if (!pass.collect) return;
   worker.barrier();

@@ -1,8 +1,9 @@
 // src/network/role_quantizer.h: one tensor in one role, rounded step after step.
 //
-// Most formats need nothing but the value: a piece of a tensor can be rounded while it is still in cache. A format with a
-// scale (dfx, int, b1, t2) has to see the whole tensor first: all workers observe, one decides, all round. Asking for
-// statistics takes the same road, because their sums go over fixed chunks in a fixed order. The bits are the same either way.
+// Most formats need nothing but the value: a piece of a tensor can be rounded while it is still in cache. A format with
+// a scale (dfx, int, b1, t2) has to see the whole tensor first: all workers observe, one decides, all round. Asking for
+// statistics takes the same road, because their sums go over fixed chunks in a fixed order. The bits are the same
+// either way.
 #pragma once
 
 #include <algorithm>
@@ -25,10 +26,11 @@ namespace udnn::network {
 /// What one walk through the network is for.
 struct Pass {
   std::size_t batch = 0;
-  std::uint32_t step = 0;          ///< keys every draw of stochastic rounding and dropout
-  std::uint64_t first_sample = 0;  ///< counts the elements of draws, so that they do not depend on how samples are batched
-  bool training = false;           ///< ranges learn, dropout drops, batchnorm looks at the batch
-  bool collect = false;            ///< gather statistics
+  std::uint32_t step = 0;  ///< keys every draw of stochastic rounding and dropout
+  std::uint64_t first_sample =
+      0;                  ///< counts the elements of draws, so that they do not depend on how samples are batched
+  bool training = false;  ///< ranges learn, dropout drops, batchnorm looks at the batch
+  bool collect = false;   ///< gather statistics
 };
 
 /// Draws that belong to no training step: the initial rounding of the master copy, and every inference.
@@ -38,19 +40,21 @@ inline constexpr std::uint32_t kInferenceStep = 0xFFFFFFFF;
 template <class T>
 class RoleQuantizer {
  public:
-  static constexpr std::size_t kChunk = 4096;  ///< elements; a power of two near a quarter of L1, never changed: bits of statistics hang on it
+  static constexpr std::size_t kChunk =
+      4096;  ///< elements; a power of two near a quarter of L1, never changed: bits of statistics hang on it
 
   /// `tensor` is unique among all quantizers of a network; `largest` bounds the elements of one call.
   /// Errors: those of Quantizer::create; kOutOfMemory.
-  static Result<RoleQuantizer> create(const Format& format, std::uint64_t seed, std::uint32_t tensor, std::size_t largest,
-                                      const kernels::KernelTable& table);
+  static Result<RoleQuantizer> create(const Format& format, std::uint64_t seed, std::uint32_t tensor,
+                                      std::size_t largest, const kernels::KernelTable& table);
 
   RoleQuantizer() = default;  ///< to be assigned to; nothing else
 
   const Format& format() const noexcept { return format_; }
   bool is_identity() const noexcept { return quantizer_->is_identity(); }
 
-  /// Whether a value can lie outside what the format holds at its scale without being lost in infinity: what straight-through estimators look at.
+  /// Whether a value can lie outside what the format holds at its scale without being lost in infinity: what
+  /// straight-through estimators look at.
   bool clips() const noexcept;
 
   /// The least and the largest value; of binary and ternary formats -1 and 1, whatever their scale.
@@ -68,13 +72,14 @@ class RoleQuantizer {
   /// In training a range learns from x first; else it stays as it was.
   void whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first, const Pass& pass) noexcept;
 
-  /// Rounds weights [rows, channels] from their master copy, with one scale for each channel (none: the format needs no scale).
-  /// Called by every worker; the caller waits
-  /// at a barrier.
-  void weights(Worker& worker, const T* x, T* q, std::size_t rows, std::size_t channels, std::span<const numbers::Scale> scales,
-               const Pass& pass) noexcept;
+  /// Rounds weights [rows, channels] from their master copy, with one scale for each channel (none: the format needs no
+  /// scale). Called by every worker; the caller waits at a barrier.
+  void weights(Worker& worker, const T* x, T* q, std::size_t rows, std::size_t channels,
+               std::span<const numbers::Scale> scales, const Pass& pass) noexcept;
 
-  const numbers::TensorStatistics& statistics() const noexcept { return statistics_; }  ///< of the last call that collected
+  const numbers::TensorStatistics& statistics() const noexcept {
+    return statistics_;
+  }  ///< of the last call that collected
 
   const std::optional<numbers::RangeTracker<T>>& range() const noexcept { return tracker_; }
   std::optional<numbers::RangeTracker<T>>& range() noexcept { return tracker_; }
@@ -85,7 +90,8 @@ class RoleQuantizer {
  private:
   void merge_statistics(std::size_t chunks) noexcept;
 
-  RoleQuantizer(const Format& format, numbers::Quantizer<T> quantizer) : format_(format), quantizer_(std::move(quantizer)) {}
+  RoleQuantizer(const Format& format, numbers::Quantizer<T> quantizer)
+      : format_(format), quantizer_(std::move(quantizer)) {}
 
   Format format_;
   FormatTraits traits_;
@@ -94,7 +100,7 @@ class RoleQuantizer {
   numbers::Scale scale_;
   std::uint64_t seed_ = 0;
   std::uint32_t tensor_ = 0;
-  std::vector<numbers::RangeObservation> observations_;       // [chunks], where the format has a range
+  std::vector<numbers::RangeObservation> observations_;      // [chunks], where the format has a range
   std::vector<numbers::TensorStatistics> chunk_statistics_;  // [chunks]
   numbers::TensorStatistics statistics_;
 };

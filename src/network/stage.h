@@ -1,9 +1,10 @@
 // src/network/stage.h: a layer with all that surrounds it: activation, rounding, the tensors kept for the way back.
 //
-//   x --layer--> z --activation--> u --a--> y          kept for the way back: y; z where the activation's derivative asks for it; u where the format clips
-//   dx <-e-- layer <-- dz <-e-- (derivative, straight-through) <-- dy
+//   x --layer--> z --activation--> u --a--> y          kept for the way back: y; z where the activation's derivative
+//   asks for it; u where the format clips dx <-e-- layer <-- dz <-e-- (derivative, straight-through) <-- dy
 //
-// Straight-through estimator: the gradient passes the rounding of u unchanged inside the range of its format and is zero outside.
+// Straight-through estimator: the gradient passes the rounding of u unchanged inside the range of its format and is
+// zero outside.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ class Stage {
     std::unique_ptr<Layer<T>> layer;
     std::size_t batch = 0;
     bool training = true;
-    bool keeps_values = false;      ///< y holds only values of x (max-pooling in the format of x): rounding them again would change nothing
+    bool keeps_values =
+        false;  ///< y holds only values of x (max-pooling in the format of x): rounding them again would change nothing
     RoleQuantizer<T> a, e_dz, e_dx;
     const kernels::ElementwiseKernels<T>* kernels = nullptr;
   };
@@ -42,7 +44,8 @@ class Stage {
   RoleQuantizer<T>& e_dz() noexcept { return setting_.e_dz; }
   RoleQuantizer<T>& e_dx() noexcept { return setting_.e_dx; }
 
-  /// The format in which dy arrives, when it is not this stage's own: then dz is rounded even where it has the values of dy.
+  /// The format in which dy arrives, when it is not this stage's own: then dz is rounded even where it has the values
+  /// of dy.
   void error_arrives_in(const Format& format) noexcept;
 
   const T* y() const noexcept { return y_.data(); }

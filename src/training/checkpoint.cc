@@ -70,7 +70,8 @@ Result<SavedRun> read_run(const base::Field& field) {
   const auto seed = field["seed"].text();
   if (!seed) return seed.error();
   const auto [end, error] = std::from_chars(seed->data(), seed->data() + seed->size(), run.config.seed);
-  if (error != std::errc() || end != seed->data() + seed->size()) return field["seed"].refuse("a text of decimal digits");
+  if (error != std::errc() || end != seed->data() + seed->size())
+    return field["seed"].refuse("a text of decimal digits");
   return run;
 }
 

@@ -8,7 +8,8 @@
 
 namespace udnn::training {
 
-/// What a run was told, so that it can go on: beside the state, everything that the rest of it depends on and the engine does not know.
+/// What a run was told, so that it can go on: beside the state, everything that the rest of it depends on and the
+/// engine does not know.
 struct SavedRun {
   TrainerConfig config;
   TrainerState state;

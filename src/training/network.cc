@@ -19,12 +19,15 @@ namespace {
 
 Result<network::SampleSource> source_of(const LabelledSamples& samples, std::size_t inputs, std::size_t outputs) {
   if (samples.labels.empty() || samples.values.size() != samples.labels.size() * inputs)
-    return base::invalid("samples: {} values and {} labels, expected {} values for each label, and at least one", samples.values.size(),
-                         samples.labels.size(), inputs);
+    return base::invalid("samples: {} values and {} labels, expected {} values for each label, and at least one",
+                         samples.values.size(), samples.labels.size(), inputs);
   for (const std::uint32_t label : samples.labels)
     if (label >= outputs) return base::invalid("samples: label {}, expected 0 to {}", label, outputs - 1);
-  return network::SampleSource{
-      .floats = samples.values.data(), .divisor = 1, .size = inputs, .count = samples.labels.size(), .labels = samples.labels.data()};
+  return network::SampleSource{.floats = samples.values.data(),
+                               .divisor = 1,
+                               .size = inputs,
+                               .count = samples.labels.size(),
+                               .labels = samples.labels.data()};
 }
 
 }  // namespace
@@ -63,7 +66,8 @@ Result<Network> Network::load(const std::string& path, std::size_t batch, int th
 
 Result<TrainResult> Network::train(const LabelledSamples& samples, const TrainConfig& config) {
   auto& [model, team] = *state_;
-  if (!model.has_master) return base::invalid("network: read from a file without master weights, expected a checkpoint");
+  if (!model.has_master)
+    return base::invalid("network: read from a file without master weights, expected a checkpoint");
   const auto source = source_of(samples, inputs(), outputs());
   if (!source) return source.error();
   const auto optimizer = ops::parse_optimizer(config.optimizer);
@@ -79,9 +83,12 @@ Result<TrainResult> Network::train(const LabelledSamples& samples, const TrainCo
   if (Status status = network::copy_parameters(*model.engine, **engine); !status.ok()) return status;
   if (Status status = (*engine)->set_ranges(model.engine->ranges()); !status.ok()) return status;
 
-  auto trainer = training::Trainer::create(
-      **engine, team, *source,
-      {.epochs = config.epochs, .batch = model.config.batch, .learning_rate = config.learning_rate, .schedule = *schedule, .seed = model.config.seed});
+  auto trainer = training::Trainer::create(**engine, team, *source,
+                                           {.epochs = config.epochs,
+                                            .batch = model.config.batch,
+                                            .learning_rate = config.learning_rate,
+                                            .schedule = *schedule,
+                                            .seed = model.config.seed});
   if (!trainer) return trainer.error();
   const auto summary = trainer->run({});
   if (!summary) return summary.error();
@@ -97,12 +104,14 @@ Status Network::predict(std::span<const float> x, std::span<double> y) {
   auto& [model, team] = *state_;
   const std::size_t count = x.size() / inputs();
   if (x.size() != count * inputs() || y.size() != count * outputs())
-    return base::invalid("predict: {} inputs and {} outputs, expected {} and {} for each sample", x.size(), y.size(), inputs(), outputs());
+    return base::invalid("predict: {} inputs and {} outputs, expected {} and {} for each sample", x.size(), y.size(),
+                         inputs(), outputs());
   const network::SampleSource source{.floats = x.data(), .divisor = 1, .size = inputs(), .count = count};
   const std::size_t batch = model.engine->batch(), width = outputs();
   team.run([&](Worker& worker) {
     for (std::size_t first = 0; first < count; first += batch)
-      model.engine->infer(worker, {.source = &source, .first = first, .count = std::min(batch, count - first)}, y.data() + first * width, nullptr, nullptr);
+      model.engine->infer(worker, {.source = &source, .first = first, .count = std::min(batch, count - first)},
+                          y.data() + first * width, nullptr, nullptr);
   });
   return {};
 }
@@ -112,12 +121,14 @@ Result<Score> Network::evaluate(const LabelledSamples& samples) {
   const auto source = source_of(samples, inputs(), outputs());
   if (!source) return source.error();
   const training::Evaluation evaluation = training::evaluate(*model.engine, team, *source);
-  return Score{.accuracy = evaluation.confusion.accuracy(), .kappa = evaluation.confusion.kappa(), .loss = evaluation.loss};
+  return Score{
+      .accuracy = evaluation.confusion.accuracy(), .kappa = evaluation.confusion.kappa(), .loss = evaluation.loss};
 }
 
 Status Network::save(const std::string& path) const {
   const network::Model& model = state_->model;
-  return network::save_model(path, model, model.has_master ? network::ModelKind::kCheckpoint : network::ModelKind::kModel);
+  return network::save_model(path, model,
+                             model.has_master ? network::ModelKind::kCheckpoint : network::ModelKind::kModel);
 }
 
 std::size_t Network::inputs() const noexcept { return state_->model.engine->inputs(); }

@@ -17,18 +17,23 @@ constexpr std::uint32_t kSplitEpoch = 0xFFFFFFFF;
 
 }  // namespace
 
-Result<Trainer> Trainer::create(network::Engine& engine, const Team& team, const network::SampleSource& source, const TrainerConfig& config,
-                                const TrainerState& state) {
+Result<Trainer> Trainer::create(network::Engine& engine, const Team& team, const network::SampleSource& source,
+                                const TrainerConfig& config, const TrainerState& state) {
   if (config.batch == 0 || config.batch > engine.batch())
     return base::invalid("batch: {}, expected 1 to {} (what the network was made for)", config.batch, engine.batch());
   if (!(config.learning_rate > 0) || !std::isfinite(config.learning_rate))
     return base::invalid("lr: {}, expected a finite number above 0", config.learning_rate);
-  if (!(config.validation >= 0 && config.validation < 1)) return base::invalid("validation: {}, expected 0 or more, and below 1", config.validation);
-  if (config.patience > 0 && config.validation == 0) return base::invalid("patience: {}, expected a validation share above 0 with it", config.patience);
-  if (source.size != engine.inputs()) return base::invalid("data: samples of {} values, expected {} (the network's input)", source.size, engine.inputs());
-  if (source.count == 0 || source.labels == nullptr) return base::invalid("data: {} samples, expected at least one, with a label", source.count);
+  if (!(config.validation >= 0 && config.validation < 1))
+    return base::invalid("validation: {}, expected 0 or more, and below 1", config.validation);
+  if (config.patience > 0 && config.validation == 0)
+    return base::invalid("patience: {}, expected a validation share above 0 with it", config.patience);
+  if (source.size != engine.inputs())
+    return base::invalid("data: samples of {} values, expected {} (the network's input)", source.size, engine.inputs());
+  if (source.count == 0 || source.labels == nullptr)
+    return base::invalid("data: {} samples, expected at least one, with a label", source.count);
   const std::uint32_t highest = *std::max_element(source.labels, source.labels + source.count);
-  if (highest >= engine.outputs()) return base::invalid("data: label {}, expected 0 to {} (the network's outputs)", highest, engine.outputs() - 1);
+  if (highest >= engine.outputs())
+    return base::invalid("data: label {}, expected 0 to {} (the network's outputs)", highest, engine.outputs() - 1);
 
   Trainer trainer(engine, team, source, config, state);
   std::vector<std::uint32_t> rows(source.count);
@@ -125,8 +130,10 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
         !status.ok())
       return status;
   if (state_.skipped_in_a_row >= kMaxSkippedInARow)
-    return base::invalid("step {}: loss {}, gradient norm {}: not finite for {} steps in a row, expected finite ones (try a lower --lr or wider formats)",
-                         step, outcome.loss, outcome.gradient_norm, kMaxSkippedInARow);
+    return base::invalid(
+        "step {}: loss {}, gradient norm {}: not finite for {} steps in a row, expected finite ones (try a lower --lr "
+        "or wider formats)",
+        step, outcome.loss, outcome.gradient_norm, kMaxSkippedInARow);
   return {};
 }
 

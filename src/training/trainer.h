@@ -1,7 +1,7 @@
 // src/training/trainer.h: epochs, batches, rates, and when to stop.
 //
-// The order of the samples is a function of (seed, epoch), the draws of (seed, step): nothing depends on time or threads, and a run that
-// goes on from a saved state ends with the bytes of a run that was never interrupted.
+// The order of the samples is a function of (seed, epoch), the draws of (seed, step): nothing depends on time or
+// threads, and a run that goes on from a saved state ends with the bytes of a run that was never interrupted.
 #pragma once
 
 #include <cstddef>
@@ -21,20 +21,20 @@ namespace udnn::training {
 
 struct TrainerConfig {
   std::size_t epochs = 10;
-  std::size_t steps = 0;            ///< stop after so many in all; 0: the epochs decide
-  std::size_t batch = 64;           ///< the last batch of an epoch may be smaller
+  std::size_t steps = 0;   ///< stop after so many in all; 0: the epochs decide
+  std::size_t batch = 64;  ///< the last batch of an epoch may be smaller
   double learning_rate = 0.01;
   Schedule schedule = {};
-  double validation = 0;            ///< share of the training samples held back; below 1
-  std::size_t patience = 0;         ///< stop after so many epochs without a better validation accuracy; 0: never
+  double validation = 0;     ///< share of the training samples held back; below 1
+  std::size_t patience = 0;  ///< stop after so many epochs without a better validation accuracy; 0: never
   std::uint64_t seed = 1;
-  std::size_t collect_every = 0;    ///< gather the statistics of all roles at every so many steps; 0: never
+  std::size_t collect_every = 0;  ///< gather the statistics of all roles at every so many steps; 0: never
 };
 
 /// All that the rest of a run depends on, beside the engine's tensors and ranges.
 struct TrainerState {
-  std::uint64_t step = 0;           ///< steps done
-  std::uint64_t skipped = 0;        ///< steps without an update, because loss or gradient was not finite
+  std::uint64_t step = 0;     ///< steps done
+  std::uint64_t skipped = 0;  ///< steps without an update, because loss or gradient was not finite
   std::uint64_t skipped_in_a_row = 0;
   double epoch_loss = 0;            ///< sum over the samples of this epoch so far, of the steps that updated
   std::uint64_t epoch_samples = 0;  ///< how many those are
@@ -43,14 +43,18 @@ struct TrainerState {
   double best_accuracy = -1;        ///< on the validation samples
   std::uint64_t epochs_without_gain = 0;
 
-  double mean_loss() const noexcept { return epoch_loss / static_cast<double>(epoch_samples); }  ///< NaN before the first
-  double lost_share() const noexcept { return updates == 0 ? 0.0 : static_cast<double>(lost) / static_cast<double>(updates); }
+  double mean_loss() const noexcept {
+    return epoch_loss / static_cast<double>(epoch_samples);
+  }  ///< NaN before the first
+  double lost_share() const noexcept {
+    return updates == 0 ? 0.0 : static_cast<double>(lost) / static_cast<double>(updates);
+  }
 };
 
 struct StepEvent {
-  std::size_t epoch = 0;            ///< from 0
-  std::uint64_t step = 0;           ///< from 0
-  std::size_t samples = 0;          ///< of this epoch, this step included
+  std::size_t epoch = 0;    ///< from 0
+  std::uint64_t step = 0;   ///< from 0
+  std::size_t samples = 0;  ///< of this epoch, this step included
   std::size_t epoch_samples = 0;
   double learning_rate = 0;
   bool collected = false;
@@ -58,9 +62,9 @@ struct StepEvent {
 };
 
 struct EpochEvent {
-  std::size_t epoch = 0;            ///< from 0
-  double loss = 0;                  ///< mean over the samples as they were trained on
-  double images_per_second = 0;     ///< of the epoch's training steps in this process
+  std::size_t epoch = 0;         ///< from 0
+  double loss = 0;               ///< mean over the samples as they were trained on
+  double images_per_second = 0;  ///< of the epoch's training steps in this process
   std::optional<Evaluation> validation;
 };
 
@@ -68,17 +72,18 @@ struct EpochEvent {
 struct TrainerEvents {
   std::function<Status(const StepEvent&)> on_step = {};
   std::function<Status(const EpochEvent&)> on_epoch = {};
-  std::function<Status(const TrainerState&)> save = {};  ///< after each epoch, and when the run stops in the middle of one
-  std::function<bool()> stop = {};                       ///< asked between steps
+  std::function<Status(const TrainerState&)> save =
+      {};                           ///< after each epoch, and when the run stops in the middle of one
+  std::function<bool()> stop = {};  ///< asked between steps
 };
 
 struct TrainerSummary {
-  std::size_t epochs = 0;           ///< completed
+  std::size_t epochs = 0;  ///< completed
   std::uint64_t steps = 0;
-  double loss = 0;                  ///< mean of the last completed epoch, else of the steps so far
-  double images_per_second = 0;     ///< over all training steps of this process
-  bool stopped = false;             ///< `stop` said so
-  bool stopped_early = false;       ///< patience ran out
+  double loss = 0;               ///< mean of the last completed epoch, else of the steps so far
+  double images_per_second = 0;  ///< over all training steps of this process
+  bool stopped = false;          ///< `stop` said so
+  bool stopped_early = false;    ///< patience ran out
 };
 
 class Trainer {
@@ -86,16 +91,18 @@ class Trainer {
   static constexpr std::uint64_t kMaxSkippedInARow = 50;
 
   /// `engine`, `source` and `team` outlive the trainer. Errors: kInvalidArgument (naming the field).
-  static Result<Trainer> create(network::Engine& engine, const Team& team, const network::SampleSource& source, const TrainerConfig& config,
-                                const TrainerState& state = {});
+  static Result<Trainer> create(network::Engine& engine, const Team& team, const network::SampleSource& source,
+                                const TrainerConfig& config, const TrainerState& state = {});
 
-  /// Errors: kMaxSkippedInARow steps in a row without a finite loss and gradient; those of the events. What was saved before stays.
+  /// Errors: kMaxSkippedInARow steps in a row without a finite loss and gradient; those of the events. What was saved
+  /// before stays.
   Result<TrainerSummary> run(const TrainerEvents& events);
 
   const TrainerState& state() const noexcept { return state_; }
 
  private:
-  Trainer(network::Engine& engine, const Team& team, const network::SampleSource& source, const TrainerConfig& config, const TrainerState& state)
+  Trainer(network::Engine& engine, const Team& team, const network::SampleSource& source, const TrainerConfig& config,
+          const TrainerState& state)
       : engine_(&engine), team_(&team), source_(&source), config_(config), state_(state) {}
 
   Status step(std::size_t epoch, std::span<const std::uint32_t> order, const TrainerEvents& events);

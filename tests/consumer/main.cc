@@ -12,8 +12,7 @@ int main() {
       {.layers = "2 - fc 16 tanh - fc 2", .precision = "all=bf16, w=e5m2, m=bf16:sr", .batch = 4});
   if (!network) return std::fprintf(stderr, "%s\n", network.error().message().c_str()), 1;
 
-  const auto trained =
-      network->train({x, labels}, {.epochs = 500, .optimizer = "adam", .learning_rate = 0.02});
+  const auto trained = network->train({x, labels}, {.epochs = 500, .optimizer = "adam", .learning_rate = 0.02});
   if (!trained) return std::fprintf(stderr, "%s\n", trained.error().message().c_str()), 1;
 
   std::printf("accuracy %g, updates lost to rounding %.1f %%\n", network->evaluate({x, labels})->accuracy,
