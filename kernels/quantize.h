@@ -199,7 +199,8 @@ struct RoundWideFloat {
     const int dropped = kMantissa - grid.mantissa_bits;
     const Word step = Word{1} << dropped;
     const Bits step_bits(step), all_dropped(step - 1), below_half(dropped > 0 ? step / 2 - 1 : 0), half(step / 2),
-        none(Word{0});
+        none(Word{0}), all_kept(~(step - 1));
+    [[maybe_unused]] const Bits all(~Word{0});
     const Bits random_mask(Word{grid.random_mask});
     const Vector smallest_normal(grid.smallest_normal), zero(T{0});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
@@ -211,9 +212,9 @@ struct RoundWideFloat {
       } else if constexpr (kMode == Mode::kNearestAway) {
         if (dropped > 0) added = half;
       } else if constexpr (kMode == Mode::kUp) {
-        added = all_dropped & as_bits(xsimd::select(x > zero, as_value<T>(~none), zero));
+        added = all_dropped & as_bits(xsimd::select(x > zero, as_value<T>(all), zero));
       } else if constexpr (kMode == Mode::kDown) {
-        added = all_dropped & as_bits(xsimd::select(x < zero, as_value<T>(~none), zero));
+        added = all_dropped & as_bits(xsimd::select(x < zero, as_value<T>(all), zero));
       } else if constexpr (kMode == Mode::kToOdd) {
         // A step for what is even, unless nothing is dropped.
         const Bits is_even = odd<kHasMantissa>(magnitude, smallest_normal, dropped) ^ Bits(Word{1});
@@ -222,7 +223,7 @@ struct RoundWideFloat {
         const Bits word = load_words<T, Arch>(piece.words + i) & random_mask;
         added = dropped <= 32 ? (dropped > 0 ? word >> (32 - dropped) : none) : word << (dropped - 32);
       }
-      return ends.finish(as_value<T>((bits + added) & ~all_dropped), x);
+      return ends.finish(as_value<T>((bits + added) & all_kept), x);
     });
   }
 };

@@ -99,7 +99,7 @@ struct RoundInteger {
     } else if constexpr (kMode == Mode::kDown) {
       return (rest > zero) & (x < zero);
     } else if constexpr (kMode == Mode::kToOdd) {
-      return (rest > zero) & !is_odd(whole);
+      return (rest > zero) & is_even(whole);
     } else {
       // rest / unit + word 2^-32 >= 1, without a division.
       const Vector missing = Vector(0x1p32) - word_as_value(load_words<double, Arch>(piece.words + i) & random_mask);
@@ -110,7 +110,12 @@ struct RoundInteger {
 
   static xsimd::batch_bool<double, Arch> is_odd(Vector whole) noexcept {
     const Vector half = whole * Vector(0.5);
-    return whole_part(half) != half;
+    return half > whole_part(half);
+  }
+
+  static xsimd::batch_bool<double, Arch> is_even(Vector whole) noexcept {
+    const Vector half = whole * Vector(0.5);
+    return half == whole_part(half);
   }
 };
 

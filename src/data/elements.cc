@@ -20,7 +20,7 @@ Word load(const std::byte* bytes, bool big_endian) noexcept {
 }
 
 double from_half(std::uint16_t word) noexcept {
-  const int exponent = word >> 10U & 31U;
+  const auto exponent = static_cast<int>(word >> 10U & 31U);
   const auto mantissa = static_cast<int>(word & 1023U);
   double magnitude = 0;
   if (exponent == 31)
@@ -51,6 +51,7 @@ std::optional<std::size_t> decode_integers(std::span<const std::byte> bytes, con
       return word <= kExact;
     });
   return decode_words<Word>(bytes, type.big_endian, values, [](Word word, double& value) {
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): a byte is a number here, with its sign
     const auto integer = static_cast<std::int64_t>(static_cast<std::make_signed_t<Word>>(word));
     value = static_cast<double>(integer);
     return integer <= static_cast<std::int64_t>(kExact) && integer >= -static_cast<std::int64_t>(kExact);

@@ -42,7 +42,7 @@ class Wanted {
       for (const char* ending : {"", ".gz"}) {
         const std::string path = fmt::format("{}/{}{}", folder, file->name, ending);
         if (taken || !exists(path)) continue;
-        const Status status = take(path, *file);
+        Status status = take(path, *file);
         if (status.code() == StatusCode::kIoError) return status;
         taken = status.ok();
         say_(taken ? fmt::format("{}: from {}", file->name, source) : status.message());

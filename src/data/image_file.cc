@@ -1,20 +1,11 @@
 #include "src/data/image_file.h"
 
+#include <algorithm>
 #include <climits>
 #include <memory>
 
-// The package is configured by macros, and its functions stay in this file.
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
-#define STBI_NO_LINEAR
-#define STBI_NO_HDR
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
-#pragma GCC diagnostic pop
 
 #include "src/base/file.h"
 #include "src/base/refusal.h"

@@ -45,7 +45,7 @@ std::vector<std::string> names_in(const std::string& folder, Wanted&& wanted) {
 }
 
 std::vector<std::string> classes_in(const std::string& folder) {
-  return names_in(folder, [&](const std::string& name) { return is_folder(folder + "/" + name); });
+  return names_in(folder, [&](const std::string& name) { return is_folder(fmt::format("{}/{}", folder, name)); });
 }
 
 std::vector<std::string> pictures_in(const std::string& folder) { return names_in(folder, is_picture); }
@@ -60,13 +60,13 @@ Result<std::vector<File>> list_part(const std::string& folder, const std::vector
   std::vector<File> files;
   for (const std::string& name : classes_in(folder)) {
     const auto known = std::lower_bound(classes.begin(), classes.end(), name);
-    const std::string path = folder + "/" + name;
+    const std::string path = fmt::format("{}/{}", folder, name);
     if (known == classes.end() || *known != name)
       return base::invalid("{}: a class that the training part lacks, expected one of its {}", path, classes.size());
     const auto pictures = pictures_in(path);
     if (pictures.empty()) return base::invalid("{}: no picture, expected .png, .jpg or .jpeg files", path);
     for (const std::string& picture : pictures)
-      files.push_back({path + "/" + picture, static_cast<std::uint32_t>(known - classes.begin())});
+      files.push_back({fmt::format("{}/{}", path, picture), static_cast<std::uint32_t>(known - classes.begin())});
   }
   if (files.empty()) return base::invalid("{}: no folder with pictures, expected one for each class", folder);
   return files;
@@ -105,8 +105,9 @@ Status read_part(const std::vector<File>& files, const std::string& first, Sampl
 bool has_picture_folders(const std::string& folder) {
   const auto holds_pictures = [](const std::string& parent) {
     const auto names = classes_in(parent);
-    return std::any_of(names.begin(), names.end(),
-                       [&](const std::string& name) { return !pictures_in(parent + "/" + name).empty(); });
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return !pictures_in(fmt::format("{}/{}", parent, name)).empty();
+    });
   };
   return holds_pictures(folder) || holds_pictures(folder + "/train") || holds_pictures(folder + "/test");
 }
