@@ -84,7 +84,7 @@ struct RoundFixed {
     const Bits random_mask(WordOf<T>{grid.random_mask});
     const Vector sign_bit(T{-0.0});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
-      const Vector given = xsimd::select(x == x, x, zero);
+      const Vector given = xsimd::select(are_numbers(x, x), x, zero);
       Vector steps = given * inverse;
       if constexpr (!kWraps) steps = xsimd::min(xsimd::max(steps, lowest), highest);
       if constexpr (!kWraps && kMode == Mode::kNearestEven) return (nearest_integer(steps) + zero) * unit;

@@ -47,7 +47,7 @@ struct RoundInteger {
     const Bits random_mask(std::uint64_t{grid.random_mask});
     on_each_double<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i, const auto& load) noexcept {
       const Vector unit = load(grid.unit), lowest = load(grid.lowest), highest = load(grid.highest);
-      const Vector given = xsimd::select(x == x, x, zero);
+      const Vector given = xsimd::select(are_numbers(x, x), x, zero);
       const Vector sign = given & sign_bit;
       const Vector magnitude = magnitude_of(given);
       const Vector quotient = magnitude / unit;
@@ -89,7 +89,7 @@ struct RoundInteger {
                                                  [[maybe_unused]] Bits random_mask) noexcept {
     const Vector zero(0.0);
     if constexpr (kMode == Mode::kTowardZero) {
-      return rest != rest;
+      return rest < zero;  // never
     } else if constexpr (kMode == Mode::kNearestAway) {
       return rest + rest >= unit;
     } else if constexpr (kMode == Mode::kNearestEven) {

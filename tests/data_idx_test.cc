@@ -131,7 +131,7 @@ class Cifar : public testing::Test {
   static std::string record(int label, const std::string& colours) {
     std::string text(3073, '\0');
     text[0] = static_cast<char>(label);
-    for (std::size_t colour = 0; colour < 3; ++colour) text[1 + colour * 1024] = colours[colour];
+    for (std::size_t colour = 0; colour < 3; ++colour) text[1 + 1024 * colour] = colours[colour];
     return text;
   }
   std::string load() { return said(data::load_cifar(folder.path()), folder); }
@@ -153,7 +153,7 @@ TEST_F(Cifar, PutsTheColoursOfAPixelTogether) {
   ASSERT_EQ(pixels.size(), 3 * 3072);
   EXPECT_EQ(pixels.substr(0, 4), std::string("rgb\0", 4));
   EXPECT_EQ(pixels.substr(3072, 3), "RGB");
-  EXPECT_EQ(pixels.substr(2 * 3072, 3), "xyz");
+  EXPECT_EQ(pixels.substr(6144, 3), "xyz");
 }
 
 TEST_F(Cifar, SaysWhatIsWrong) {

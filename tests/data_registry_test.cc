@@ -290,7 +290,8 @@ TEST_F(Load, LooksWhereTheEnvironmentSays) {
   setenv("UDNN_DATA", "/some/where", 1);
   EXPECT_EQ(data::LoadOptions::default_data_root(), "/some/where");
   unsetenv("UDNN_DATA");
-  EXPECT_EQ(data::LoadOptions::default_data_root(), std::string(std::getenv("HOME")) + "/.cache/udnn");
+  setenv("HOME", "/home/somebody", 1);
+  EXPECT_EQ(data::LoadOptions::default_data_root(), "/home/somebody/.cache/udnn");
 }
 
 }  // namespace

@@ -102,15 +102,17 @@ inline std::string zip(const std::vector<ZipPart>& parts) {
     const std::string sizes = little(part.stored.size(), 4) + little(part.content.size(), 4);
     const std::string words = little(part.flags, 2) + little(part.method, 2) + little(0, 4);
     const std::string name_size = little(part.name.size(), 2);
-    directory += std::string("PK\1\2") + little(20, 2) + little(20, 2) + words + crc + sizes + name_size +
-                 little(0, 12) + little(members.size(), 4) + part.name;
+    for (const std::string& field : {std::string("PK\1\2"), little(20, 2), little(20, 2), words, crc, sizes, name_size,
+                                     little(0, 12), little(members.size(), 4), part.name})
+      directory += field;
     const std::string extra =
         part.wide_local ? little(1, 2) + little(16, 2) + little(part.content.size(), 8) + little(part.stored.size(), 8)
                         : part.local_extra;
     const bool unsaid = !part.descriptor.empty();
     const std::string said = part.wide_local ? crc + std::string(8, '\xff') : unsaid ? little(0, 12) : crc + sizes;
-    members += std::string("PK\3\4") + little(20, 2) + words + said + name_size + little(extra.size(), 2) + part.name +
-               extra + part.stored + part.descriptor;
+    for (const std::string& field : {std::string("PK\3\4"), little(20, 2), words, said, name_size,
+                                     little(extra.size(), 2), part.name, extra, part.stored, part.descriptor})
+      members += field;
   }
   return members + directory + "PK\5\6" + little(0, 4) + little(parts.size(), 2) + little(parts.size(), 2) +
          little(directory.size(), 4) + little(members.size(), 4) + little(0, 2);
@@ -120,7 +122,7 @@ inline std::string zip(const std::vector<ZipPart>& parts) {
 inline std::string png(std::uint32_t height, std::uint32_t width, std::string_view pixels,
                        std::uint32_t declared_width) {
   std::string rows;
-  for (std::uint32_t row = 0; row < height; ++row) rows.append(1, 0).append(pixels.substr(row * width, width));
+  for (std::size_t row = 0; row < height; ++row) rows.append(1, 0).append(pixels.substr(row * width, width));
   std::uint32_t a = 1, b = 0;  // Adler-32
   for (const char letter : rows) a = (a + static_cast<unsigned char>(letter)) % 65521, b = (b + a) % 65521;
   const auto chunk = [](const std::string& kind, const std::string& content) {

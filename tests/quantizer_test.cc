@@ -71,7 +71,7 @@ std::vector<T> around(std::vector<double> magnitudes) {
   std::vector<T> points;
   const auto add = [&](double magnitude) {
     if (!(magnitude <= static_cast<double>(std::numeric_limits<T>::max()))) return;
-    const T value = static_cast<T>(magnitude);
+    const auto value = static_cast<T>(magnitude);
     for (const T x : {value, std::nextafter(value, T{0}), std::nextafter(value, std::numeric_limits<T>::infinity())}) {
       points.push_back(x);
       points.push_back(-x);
@@ -215,7 +215,7 @@ TEST(Quantizer, RoundsScaledIntegersByDefinition) {
     for (const double unit : {1.0, 0x1p-20, 0.1, 0.7, 123.456}) {
       if (HasFailure()) return;
       // A unit that both carriers hold: else the definition is that of one of them.
-      const double used = static_cast<double>(static_cast<float>(unit));
+      const auto used = static_cast<double>(static_cast<float>(unit));
       cases += prove(format(fmt::format("int{}", bits)), {.unit = used});
       for (const double zero_point : {0.0, 1.0, std::ldexp(1.0, bits - 1)})
         cases += prove(format(fmt::format("uint{}", bits)), {.unit = used, .zero_point = zero_point});
@@ -310,7 +310,7 @@ TEST(Quantizer, AgreesWithMpfr) {
 
 // All floats, in strides: what the points above leave out.
 TEST(Quantizer, RoundsAStrideOfAllFloatsByDefinition) {
-  constexpr std::uint64_t kStride = 10007 * kThoroughness;
+  constexpr std::uint64_t kStride = std::uint64_t{10007} * kThoroughness;
   std::vector<float> x;
   for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += kStride)
     x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));

@@ -37,6 +37,12 @@ done
 "$udnn" train --resume half.udnn digits --epochs 4 --out half.udnn --quiet >/dev/null
 cmp -s two.udnn half.udnn || fail 'a resumed run writes other bytes'
 
+# The log: a line for the run, for each step, for the roles at the first step, for each epoch and for the end.
+"${train[@]}" --epochs 2 --log run.jsonl >/dev/null
+for count in 'run 1' 'step 90' 'roles 1' 'epoch 2' 'end 1'; do
+  [[ $(grep -c "^{\"kind\":\"${count% *}\"" run.jsonl) == "${count#* }" ]] || fail "run.jsonl: expected ${count#* } lines of kind ${count% *}"
+done
+
 # SIGINT: saved, exit code 130, and the rest as if nothing had been.
 code=0
 "${train[@]}" --epochs 4000 --out stopped.udnn >/dev/null 2>said.txt &

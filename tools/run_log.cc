@@ -60,7 +60,8 @@ Status RunLog::run(const network::Model& model, const training::SavedRun& run, c
                                             {"isa", std::string(model.engine->isa())},
                                             {"threads", threads},
                                             {"first_step", run.state.step}});
-  for (const auto& [key, value] : training::to_value(run).members())
+  const base::Value settings = training::to_value(run);
+  for (const auto& [key, value] : settings.members())
     if (record.find(key) == nullptr) record.set(key, value);
   return write(record, true);
 }
@@ -108,7 +109,8 @@ Status RunLog::epoch(const training::EpochEvent& event) {
 Status RunLog::end(const training::Evaluation& evaluation) {
   if (file_ == nullptr) return {};
   base::Value record = base::Value::object({{"kind", "end"}});
-  for (const auto& [key, value] : score_value(evaluation).members()) record.set(key, value);
+  const base::Value score = score_value(evaluation);
+  for (const auto& [key, value] : score.members()) record.set(key, value);
   return write(record, true);
 }
 

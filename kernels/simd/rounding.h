@@ -69,7 +69,8 @@ inline xsimd::batch_bool<T, Arch> are_numbers(xsimd::batch<T, Arch> a, xsimd::ba
       return _mm256_cmp_pd(a, b, _CMP_ORD_Q);
   }
 #endif
-  return (a == a) & (b == b);
+  const xsimd::batch<T, Arch> infinity(kInfinity<T>);
+  return (magnitude_of(a) <= infinity) & (magnitude_of(b) <= infinity);
 }
 
 /// Random words as unsigned lanes of the width of T; those of double have 32 zeros above. Reads as many words as there

@@ -19,7 +19,7 @@ constexpr double kLn2High = 0x1.62e42fefap-1,
 double logarithm(double x) noexcept {
   const auto bits = std::bit_cast<std::uint64_t>(x);
   auto exponent = static_cast<int>(bits >> 52) - 1023;
-  double m = std::bit_cast<double>((bits & 0xfffffffffffffU) | 0x3ff0000000000000U);
+  auto m = std::bit_cast<double>((bits & 0xfffffffffffffU) | 0x3ff0000000000000U);
   if (m > 0x1.6a09e667f3bcdp+0) {
     m /= 2;
     ++exponent;
@@ -33,7 +33,7 @@ double logarithm(double x) noexcept {
 /// sin and cos of 2 pi turn, turn a multiple of 2^-32 in [0, 1). The eighth of the turn that is left after taking out
 /// quarters is exact; Taylor's polynomials of |y| <= pi/4 leave y^17/17! and y^18/18! < 2^-53.
 std::pair<double, double> sine_and_cosine(double turn) noexcept {
-  const auto quarter = static_cast<int>(turn * 4 + 0.5);
+  const auto quarter = static_cast<int>(std::floor(turn * 4 + 0.5));
   const double y = (turn - quarter * 0.25) * 0x1.921fb54442d18p+2, y2 = y * y;
   double sine = 0, cosine = 0;
   for (int n = 16; n >= 2; n -= 2) {

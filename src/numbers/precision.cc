@@ -100,11 +100,12 @@ Result<Precision> Precision::parse(std::string_view text) {
 }
 
 const Precision::Item* Precision::find(std::string_view layer, Role role) const noexcept {
-  for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
-    if (item->is_all ? role == Role::kAccumulator : item->role != role) continue;
-    if (item->glob.empty() || matches(item->glob, layer)) return &*item;
+  const Item* found = nullptr;
+  for (const Item& item : items_) {
+    if (item.is_all ? role == Role::kAccumulator : item.role != role) continue;
+    if (item.glob.empty() || matches(item.glob, layer)) found = &item;
   }
-  return nullptr;
+  return found;
 }
 
 const Format& Precision::format(std::string_view layer, Role role) const noexcept {

@@ -74,8 +74,9 @@ std::uint64_t float_code(const Format& format, const FormatTraits& t, double val
   if (magnitude < std::ldexp(1.0, t.min_exponent))
     return sign | static_cast<std::uint64_t>(std::ldexp(magnitude, m - t.min_exponent));
   const int exponent = std::ilogb(magnitude);
-  const auto field = static_cast<std::uint64_t>(exponent - t.min_exponent + 1);
-  return sign | field << m | (static_cast<std::uint64_t>(std::ldexp(magnitude, m - exponent)) & low_bits(m));
+  const std::int64_t field = std::int64_t{exponent} - t.min_exponent + 1;
+  return sign | static_cast<std::uint64_t>(field) << m |
+         (static_cast<std::uint64_t>(std::ldexp(magnitude, m - exponent)) & low_bits(m));
 }
 
 double float_value(const Format& format, const FormatTraits& t, std::uint64_t code) noexcept {
