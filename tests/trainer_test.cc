@@ -163,6 +163,10 @@ TEST(Trainer, SaysWhichSettingIsWrong) {
   EXPECT_EQ(refusal({.batch = 16, .validation = 1}, problem.source), "validation: 1, expected 0 or more, and below 1");
   EXPECT_EQ(refusal({.batch = 16, .patience = 2}, problem.source),
             "patience: 2, expected a validation share above 0 with it");
+  const auto many = Team::create(3);
+  const auto crowded = Trainer::create(*model.engine, *many, problem.source, {.batch = 16});
+  ASSERT_FALSE(crowded);
+  EXPECT_EQ(crowded.error().message(), "threads: 3, expected 1 to 2 (what the network was made for)");
   network::SampleSource wide = problem.source;
   wide.size = 5;
   EXPECT_EQ(refusal({.batch = 16}, wide), "data: samples of 5 values, expected 4 (the network's input)");

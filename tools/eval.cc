@@ -22,6 +22,7 @@ struct EvalOptions {
   std::size_t batch = 64;
   int threads = 0;
   double test_fraction = 0.2;
+  std::string label;
   std::uint64_t seed = 1;
   bool json = false;
   bool quiet = false;
@@ -35,6 +36,7 @@ Status evaluate(const EvalOptions& options) {
   data::LoadOptions how;
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
+  how.csv_label = options.label;
   const auto dataset = data::load(options.data, how);
   if (!dataset) return dataset.error();
   network::Engine& engine = *model->engine;
@@ -77,6 +79,8 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--test-fraction", options->test_fraction,
                    "Share for testing, of data that come without a test part")
       ->capture_default_str();
+  verb->add_option("--label", options->label,
+                   "Of a CSV file, the column that holds the classes; without it the last one");
   verb->add_option("--seed", options->seed, "Which samples those are")->capture_default_str();
   verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
   verb->add_flag("--quiet", options->quiet, "No tables");

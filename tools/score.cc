@@ -35,7 +35,7 @@ base::Value score_value(const training::Evaluation& evaluation) {
 
 void print_score(const training::Evaluation& evaluation, std::span<const std::string> class_names) {
   const training::ConfusionMatrix& confusion = evaluation.confusion;
-  fmt::print("accuracy {:.2f} %, kappa {:.4f}, log-loss {:.4f}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n",
+  fmt::print("accuracy {:.2f} %, kappa {:.4f}, loss {:.4f}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n",
              100 * confusion.accuracy(), confusion.kappa(), evaluation.loss, confusion.macro_recall(),
              confusion.macro_precision(), confusion.macro_f1());
   if (confusion.without_prediction() > 0)

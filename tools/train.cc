@@ -52,6 +52,7 @@ struct TrainOptions {
   std::string out, resume, init, log;
   std::size_t log_roles_every = 100;
   double test_fraction = 0.2;
+  std::string label;
   bool json = false;
   bool quiet = false;
 };
@@ -283,6 +284,7 @@ Status train(const TrainOptions& options) {
   data::LoadOptions how;
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
+  how.csv_label = options.label;
   const auto dataset = data::load(options.what.back(), how);
   if (!dataset) return dataset.error();
 
@@ -356,6 +358,8 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option("--test-fraction", options->test_fraction,
                    "Share for testing, of data that come without a test part")
       ->capture_default_str();
+  verb->add_option("--label", options->label,
+                   "Of a CSV file, the column that holds the classes; without it the last one");
   verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")
       ->capture_default_str();
   verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")

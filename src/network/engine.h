@@ -85,6 +85,7 @@ class Engine {
   virtual std::size_t inputs() const noexcept = 0;
   virtual std::size_t outputs() const noexcept = 0;
   virtual std::size_t batch() const noexcept = 0;
+  virtual int workers() const noexcept = 0;               ///< the most that a team may have
   virtual std::size_t memory_bytes() const noexcept = 0;  ///< of all tensors
 
   // Called by every worker of a team with the same arguments. Neither allocates, throws nor locks.

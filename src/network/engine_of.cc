@@ -1,6 +1,7 @@
 #include "src/network/engine_of.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
@@ -64,6 +65,8 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   batch_ = config.batch;
   seed_ = config.seed;
   training_ = config.training;
+  workers_ = config.workers;
+  if (workers_ < 1) return base::invalid("workers: {}, expected at least 1", workers_);
   if (batch_ == 0) return base::invalid("batch: 0, expected at least 1");
   if (description.layers.empty()) return base::invalid("network: no layers, expected at least one");
   outputs_ = description.layers.back().out.size();
@@ -221,6 +224,7 @@ void EngineOf<T>::round_initially(RoleQuantizer<T>& quantizer, std::span<T> valu
 
 template <class T>
 void EngineOf<T>::gather(Worker& worker, const Batch& batch, const Pass& pass) noexcept {
+  assert(worker.count <= workers_ && batch.count <= batch_);
   const SampleSource& source = *batch.source;
   if (source.bytes != nullptr && byte_divisor_ != source.divisor) {
     worker.barrier();  // everybody has seen the old divisor

@@ -30,6 +30,7 @@ class EngineOf final : public Engine {
   std::size_t inputs() const noexcept override { return inputs_; }
   std::size_t outputs() const noexcept override { return outputs_; }
   std::size_t batch() const noexcept override { return batch_; }
+  int workers() const noexcept override { return workers_; }
   std::size_t memory_bytes() const noexcept override;
 
   void train_step(Worker& worker, const StepOrder& order, StepOutcome& outcome) noexcept override;
@@ -78,6 +79,7 @@ class EngineOf final : public Engine {
   std::uint32_t next_tensor_ = 0;  // ids of draws
   std::uint64_t seed_ = 0;
   bool training_ = true;
+  int workers_ = 1;
 
   base::AlignedArray<T> x_;            // [batch, inputs], rounded to the input's format
   std::vector<std::uint32_t> labels_;  // [batch]

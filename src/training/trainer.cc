@@ -21,6 +21,9 @@ Result<Trainer> Trainer::create(network::Engine& engine, const Team& team, const
                                 const TrainerConfig& config, const TrainerState& state) {
   if (config.batch == 0 || config.batch > engine.batch())
     return base::invalid("batch: {}, expected 1 to {} (what the network was made for)", config.batch, engine.batch());
+  if (team.threads() > engine.workers())
+    return base::invalid("threads: {}, expected 1 to {} (what the network was made for)", team.threads(),
+                         engine.workers());
   if (!(config.learning_rate > 0) || !std::isfinite(config.learning_rate))
     return base::invalid("lr: {}, expected a finite number above 0", config.learning_rate);
   if (!(config.validation >= 0 && config.validation < 1))
