@@ -63,9 +63,7 @@ TEST(PhiloxStream, DrawsNormalsByBoxAndMuller) {
   EXPECT_NEAR(fourths / kCount, 3, five * std::sqrt(96));
 }
 
-TEST(PhiloxStream, TakesTheEndsOfItsWords) {
-  // The logarithm of the smallest and largest uniform, and angles at the borders of quarters, through elements that
-  // happen to have them, are rare: a scan of many elements must stay within the bound of the header and be finite.
+TEST(PhiloxStream, StaysBelowTheLargestNormal) {
   const PhiloxStream stream(1, 2, Purpose::kInitialisation, 4);
   double largest = 0;
   for (std::uint64_t element = 0; element < 200000; ++element)

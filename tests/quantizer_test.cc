@@ -10,7 +10,6 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -450,7 +449,6 @@ TEST(Quantizer, IsIdempotentAndMonotone) {
 
 // For every place between two values that K bits can tell apart, all 2^K words: as many go up as the place says.
 TEST(Quantizer, HasTheExactExpectationInStochasticRounding) {
-  struct Words : kernels::Piece<float> {};
   for (const auto* table : machine::usable_kernel_tables())
     for (int bits = 1; bits <= (kThoroughness == 1 ? 10 : 6); ++bits) {
       const std::uint32_t count = 1U << bits;
@@ -505,6 +503,48 @@ TEST(Quantizer, DecidesStochasticRoundingAtTheExactWord) {
       table->f32.quantize.fixed[6]({1, 1, -128, 127, 256, ~0U}, {x, q, 2, words.data()});
       EXPECT_EQ(q[0], 4);
       EXPECT_EQ(q[1], 3);
+    }
+}
+
+TEST(Quantizer, DecidesStochasticRoundingAtTheLastOfThirtyTwoBits) {
+  // p 2^-32: up exactly when word >= 2^32 - p, odd p included.
+  const base::PhiloxStream places(4, 1, base::Purpose::kRounding, 0);
+  for (const auto* table : machine::usable_kernel_tables())
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+      const std::uint32_t place = places.word(i) >> 8;
+      std::vector<std::uint32_t> words(20);
+      words[0] = 0U - place;
+      words[1] = 0U - place - 1;
+      const float x = static_cast<float>(place) * 0x1p-32F;
+      const float pair[2] = {x, x};
+      const double wide_pair[2] = {x, x};
+      float q[2];
+      double wide_q[2];
+      table->f32.quantize.fixed[6]({1, 1, -128, 127, 256, ~0U}, {pair, q, 2, words.data()});
+      table->f64.quantize.fixed[6]({1, 1, -128, 127, 256, ~0U}, {wide_pair, wide_q, 2, words.data()});
+      ASSERT_TRUE(q[0] == 1 && q[1] == 0 && wide_q[0] == 1 && wide_q[1] == 0) << table->isa << ", " << place;
+    }
+}
+
+// c 2^32 and t u differ by 1 where t = +-1 / u modulo 2^32: too little for a product in double, which has to be exact.
+TEST(Quantizer, DecidesStochasticRoundingToARealUnitExactly) {
+  const base::PhiloxStream units(4, 2, base::Purpose::kRounding, 0);
+  for (const auto* table : machine::usable_kernel_tables())
+    for (std::uint64_t i = 0; i < 500; ++i) {
+      const std::uint32_t unit = units.word(i) >> 8 | 0x800001;
+      std::uint32_t inverse = unit;  // Newton's iteration doubles the bits that are right, from 3
+      for (int step = 0; step < 4; ++step) inverse *= 2 - unit * inverse;
+      for (const bool above : {false, true}) {
+        const std::uint32_t t = above ? 0U - inverse : inverse;  // t unit = c 2^32 - 1, or + 1
+        const std::uint64_t product = std::uint64_t{t} * unit;
+        const auto c = static_cast<float>((product + (above ? 1 : 0)) >> 32U);
+        std::vector<std::uint32_t> words(20);
+        words[0] = 0U - t;
+        const double u = unit, low = -128, high = 127;
+        float q = 0;
+        table->f32.quantize.integer[6]({&u, &low, &high, nullptr, 0, ~0U}, {&c, &q, 1, words.data()});
+        ASSERT_EQ(q, above ? static_cast<float>(unit) : 0.0F) << table->isa << ", unit " << unit;
+      }
     }
 }
 

@@ -114,10 +114,27 @@ TEST(RangeTracker, AveragesMeansForTwoAndThreeValues) {
   EXPECT_EQ(unit.scale(), (Scale{.unit = 1, .threshold = 0.7 * 2}));
 }
 
+TEST(RangeTracker, GrowsAtOnce) {
+  auto range = tracker<double>("dfx8");
+  see(range, {127.0});
+  see(range, {4 * 127.0});
+  EXPECT_EQ(range.scale().unit, 4);
+}
+
+TEST(RangeTracker, ShrinksWhereTheRateIsJustMet) {
+  auto range = tracker<double>("dfx4:ovf=0");
+  see(range, {7.0});
+  for (int look = 0; look < RangeTracker<double>::kLooks; ++look) {
+    EXPECT_EQ(range.scale().unit, 1);
+    see(range, {1.0});
+  }
+  EXPECT_EQ(range.scale().unit, 0.5);
+}
+
 // The controller against its four lines, for many batches of changing size.
 TEST(RangeTracker, FollowsTheControllerOfOverflowRates) {
-  constexpr double kRate = 0.01;
-  auto range = tracker<double>("dfx6:ovf=0.01");
+  constexpr double kRate = 0.36;  // near the fraction one step below, where half a code decides
+  auto range = tracker<double>("dfx6:ovf=0.36");
   int s = 0;
   std::uint64_t over = 0, over_below = 0, count = 0;
   std::vector<int> visited;

@@ -281,19 +281,35 @@ bool parse_modifier(std::string_view text, std::vector<ModifierKind>& seen, std:
   return true;
 }
 
+bool parse_name_and_modifiers(std::string_view text, Format& format, FormatFault& fault) {
+  std::size_t end = std::min(text.find(':'), text.size());
+  const std::string_view name = text.substr(0, end);
+  if (!parse_name(name, format, fault)) return false;
+  std::vector<ModifierKind> seen;
+  while (end < text.size()) {
+    const std::size_t begin = end + 1;
+    end = std::min(text.find(':', begin), text.size());
+    if (!parse_modifier(text.substr(begin, end - begin), seen, name, format, fault)) {
+      fault.offset += begin;
+      return false;
+    }
+  }
+  return true;
+}
+
 /// Cuts "/C" off an accumulator's format. That of bfpN/B is its second slash.
-bool take_chunk(std::string_view& text, Format& format, FormatFault& fault) {
+bool take_chunk(std::string_view& text, int& chunk, FormatFault& fault) {
   const std::size_t slash = text.rfind('/');
   if (slash == std::string_view::npos) return true;
   if (text.starts_with("bfp") && text.find('/') == slash) return true;
   const std::string_view digits = text.substr(slash + 1);
-  const auto chunk = whole_number(digits);
+  const auto given = whole_number(digits);
   constexpr int kMost = 1 << 20;
-  if (!chunk || *chunk < 1 || *chunk > kMost) {
+  if (!given || *given < 1 || *given > kMost) {
     fault = {slash + 1, fmt::format("'{}' is no chunk", digits), fmt::format(", expected 1 to {} products", kMost)};
     return false;
   }
-  format.chunk = *chunk == 1 ? 0 : *chunk;
+  chunk = *given == 1 ? 0 : *given;
   text = text.substr(0, slash);
   return true;
 }
@@ -320,20 +336,17 @@ const FamilyRow* row_of(const Format& format) {
 
 bool parse_format_within(std::string_view text, bool accepts_chunk, Format& format, FormatFault& fault) {
   Format parsed;
-  if (accepts_chunk && !take_chunk(text, parsed, fault)) return false;
-  const int chunk = parsed.chunk;
-  std::size_t end = std::min(text.find(':'), text.size());
-  const std::string_view name = text.substr(0, end);
-  if (!parse_name(name, parsed, fault)) return false;
-  std::vector<ModifierKind> seen;
-  while (end < text.size()) {
-    const std::size_t begin = end + 1;
-    end = std::min(text.find(':', begin), text.size());
-    if (!parse_modifier(text.substr(begin, end - begin), seen, name, parsed, fault)) {
-      fault.offset += begin;
+  if (!accepts_chunk) {
+    const std::size_t slash = text.rfind('/');
+    if (slash != std::string_view::npos && whole_number(text.substr(slash + 1)) &&
+        parse_name_and_modifiers(text.substr(0, slash), parsed, fault)) {
+      fault = {slash, fmt::format("'{}' is a chunk", text.substr(slash)), ", expected it after an acc format alone"};
       return false;
     }
   }
+  int chunk = 0;
+  if (accepts_chunk && !take_chunk(text, chunk, fault)) return false;
+  if (!parse_name_and_modifiers(text, parsed, fault)) return false;
   parsed.chunk = chunk;
   format = parsed;
   return true;
