@@ -63,7 +63,7 @@ void tile(benchmark::State& state, const kernels::GemmKernel<T>& gemm, std::size
 
 template <class T>
 void product(benchmark::State& state, const kernels::KernelTable& table, const Shape& shape) {
-  const auto [m, n, k] = shape;
+  const std::size_t m = shape.m, n = shape.n, k = shape.k;  // clang 14 captures no structured bindings
   auto a = base::AlignedArray<T>::create({m, k});
   auto b = base::AlignedArray<T>::create({k, n});
   auto c = base::AlignedArray<T>::create({m, n});

@@ -252,7 +252,7 @@ TEST(Engine, InfersTheSameForAnyBatch) {
     return outputs;
   };
   const auto want = outputs_with(9);
-  for (const std::size_t batch : {1, 2, 4}) EXPECT_EQ(outputs_with(batch), want) << "batch " << batch;
+  for (const std::size_t batch : Sizes{1, 2, 4}) EXPECT_EQ(outputs_with(batch), want) << "batch " << batch;
 }
 
 TEST(Engine, TakesDoubleOnlyWhereAFormatAsksForIt) {

@@ -94,7 +94,7 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const Problem problem;
   for (const char* precision :
        {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8"})
-    for (const std::size_t cut : {1, 8, 13, 24}) {
+    for (const std::size_t cut : Sizes{1, 8, 13, 24}) {
       SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
       TrainerConfig config{
           .epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = *training::Schedule::parse("cosine"), .seed = 9};

@@ -101,17 +101,17 @@ Result<TrainResult> Network::train(const LabelledSamples& samples, const TrainCo
 }
 
 Status Network::predict(std::span<const float> x, std::span<double> y) {
-  auto& [model, team] = *state_;
+  network::Engine& engine = *state_->model.engine;
   const std::size_t count = x.size() / inputs();
   if (x.size() != count * inputs() || y.size() != count * outputs())
     return base::invalid("predict: {} inputs and {} outputs, expected {} and {} for each sample", x.size(), y.size(),
                          inputs(), outputs());
   const network::SampleSource source{.floats = x.data(), .divisor = 1, .size = inputs(), .count = count};
-  const std::size_t batch = model.engine->batch(), width = outputs();
-  team.run([&](Worker& worker) {
+  const std::size_t batch = engine.batch(), width = outputs();
+  state_->team.run([&](Worker& worker) {
     for (std::size_t first = 0; first < count; first += batch)
-      model.engine->infer(worker, {.source = &source, .first = first, .count = std::min(batch, count - first)},
-                          y.data() + first * width, nullptr, nullptr);
+      engine.infer(worker, {.source = &source, .first = first, .count = std::min(batch, count - first)},
+                   y.data() + first * width, nullptr, nullptr);
   });
   return {};
 }
