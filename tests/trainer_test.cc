@@ -1,13 +1,12 @@
 // Training, its checkpoints and its model file, on a problem small enough to watch.
 #include "src/training/trainer.h"
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include "src/network/model.h"
 #include "src/training/checkpoint.h"
 #include "tests/support.h"
+#include "tests/temporary_folder.h"
 #include "udnn/network.h"
 
 namespace udnn::test {
@@ -40,24 +39,6 @@ Model model_of(std::string_view precision, ops::OptimizerKind optimizer = ops::O
   model.engine = std::move(*network::Engine::create(model.config));
   model.facts = base::Value::object();
   return model;
-}
-
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::temp_directory_path() / ("udnn_trainer_test_" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// Trains `model` from `run` on; saves after every epoch and at the end.
@@ -111,7 +92,7 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
       ASSERT_TRUE(run) << run.error().message();
       ASSERT_EQ(run->state.step, cut);
       train(*second, *run, problem, folder.file("cut.udnn"));
-      ASSERT_EQ(bytes_of(folder.file("cut.udnn")), bytes_of(folder.file("whole.udnn")));
+      ASSERT_EQ(folder.read("cut.udnn"), folder.read("whole.udnn"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -121,6 +122,16 @@ Result<std::size_t> Field::size(std::size_t least, std::size_t most) const {
                             static_cast<std::int64_t>(std::min(most, kLargest)));
   if (!held) return held.error();
   return static_cast<std::size_t>(*held);
+}
+
+Result<std::uint64_t> Field::digits() const {
+  const auto* held = value_ == nullptr ? nullptr : value_->get<std::string>();
+  std::uint64_t number = 0;
+  if (held != nullptr) {
+    const auto [end, error] = std::from_chars(held->data(), held->data() + held->size(), number);
+    if (error == std::errc() && end == held->data() + held->size()) return number;
+  }
+  return refuse("a text of decimal digits");
 }
 
 Result<double> Field::number() const {

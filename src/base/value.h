@@ -96,7 +96,8 @@ class Field {
   Result<bool> boolean() const;
   Result<std::int64_t> integer(std::int64_t least = INT64_MIN, std::int64_t most = INT64_MAX) const;
   Result<std::size_t> size(std::size_t least = 0, std::size_t most = INT64_MAX) const;
-  Result<double> number() const;  ///< an integer too, and the texts "nan", "inf", "-inf" of to_json()
+  Result<std::uint64_t> digits() const;  ///< of a text of decimal digits: 64 bits are more than an integer here holds
+  Result<double> number() const;         ///< an integer too, and the texts "nan", "inf", "-inf" of to_json()
   Result<std::string> text() const;
   Result<std::vector<Field>> items() const;  ///< of an array
   Result<std::vector<std::pair<std::string, Field>>> members() const;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/ceil_div.h"
 #include "src/base/refusal.h"
 #include "src/network/layer.h"
 #include "src/ops/conv2d.h"
@@ -295,7 +296,7 @@ class CopyLayer final : public Layer<T> {
  private:
   static void walk(Worker& worker, std::size_t elements, auto&& piece) noexcept {
     constexpr std::size_t kChunk = RoleQuantizer<T>::kChunk;
-    const Range mine = worker.share((elements + kChunk - 1) / kChunk);
+    const Range mine = worker.share(base::ceil_div(elements, kChunk));
     for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk)
       piece(chunk * kChunk, std::min(kChunk, elements - chunk * kChunk));
     worker.barrier();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -134,15 +133,6 @@ base::Value header_of(const Model& model, ModelKind kind, std::span<const Stored
   return header;
 }
 
-Result<std::uint64_t> read_seed(const base::Field& field) {
-  const auto text = field.text();
-  if (!text) return text.error();
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seed);
-  if (error != std::errc() || end != text->data() + text->size()) return field.refuse("a text of decimal digits");
-  return seed;
-}
-
 Status read_optimizer(const base::Field& header, EngineConfig& config) {
   const base::Field optimizer = header["optimizer"];
   const auto name = optimizer["name"].text();
@@ -177,7 +167,7 @@ Result<EngineConfig> read_config(const base::Field& header) {
   if (!precision) return precision.error();
   const auto loss = header["loss"].text();
   if (!loss) return loss.error();
-  const auto seed = read_seed(header["seed"]);
+  const auto seed = header["seed"].digits();
   if (!seed) return seed.error();
 
   EngineConfig config;
@@ -367,20 +357,13 @@ std::string exported_name(const StoredTensor& tensor, TensorLayout layout) {
   return tensor.name;
 }
 
-/// Fully connected weights that follow an image are [h * w * c, outputs] here and in Keras, in the order of NHWC;
-/// PyTorch flattens NCHW. Their rows are left in our order: a network exported to PyTorch flattens x.permute(0, 2, 3,
-/// 1).
-bool is_exported(const StoredTensor& tensor, std::span<const StoredTensor> all) {
-  return belongs(tensor, ModelKind::kModel, all);
-}
-
 }  // namespace
 
 std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout) {
   const auto all = engine.tensors();
   std::vector<base::NamedTensor> exported;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!is_exported(all[i], all)) continue;
+    if (!belongs(all[i], ModelKind::kModel, all)) continue;
     base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = engine.values(i)};
     const bool fits_float = std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;

@@ -56,6 +56,8 @@ Status copy_parameters(const Engine& from, Engine& to);
 /// Tensors of other programs. Weights come as the multiplier sees them; layout kKeras: conv [kh, kw, ic, oc], fc
 /// [inputs, outputs]; kTorch: conv [oc, ic, kh, kw], fc [outputs, inputs], and names end in ".weight" and ".bias".
 /// Norms: gain, shift, running statistics keep their names.
+/// Weights of an fc that follows an image keep our order of its inputs, NHWC as in Keras; PyTorch flattens NCHW, so
+/// there the network flattens x.permute(0, 2, 3, 1).
 enum class TensorLayout { kKeras, kTorch };
 
 std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout);

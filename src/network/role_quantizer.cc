@@ -1,14 +1,9 @@
 #include "src/network/role_quantizer.h"
+#include "src/base/ceil_div.h"
 
 #include <utility>
 
 namespace udnn::network {
-
-namespace {
-
-std::size_t chunks_of(std::size_t count, std::size_t chunk) noexcept { return (count + chunk - 1) / chunk; }
-
-}  // namespace
 
 template <class T>
 Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uint64_t seed, std::uint32_t tensor,
@@ -24,9 +19,9 @@ Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uin
     if (!tracker) return tracker.error();
     made.tracker_.emplace(std::move(*tracker));
     made.scale_ = made.tracker_->scale();
-    made.observations_.resize(chunks_of(largest, kChunk));
+    made.observations_.resize(base::ceil_div(largest, kChunk));
   }
-  made.chunk_statistics_.resize(2 * chunks_of(largest, kChunk) +
+  made.chunk_statistics_.resize(2 * base::ceil_div(largest, kChunk) +
                                 1);  // weights() cuts between rows: chunks of more than half the size
   return made;
 }
@@ -59,7 +54,7 @@ std::pair<T, T> RoleQuantizer<T>::range_of_values() const noexcept {
 template <class T>
 void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first,
                              const Pass& pass) noexcept {
-  const std::size_t chunks = chunks_of(count, kChunk);
+  const std::size_t chunks = base::ceil_div(count, kChunk);
   const Range mine = worker.share(chunks);
   const auto size_of = [&](std::size_t chunk) { return std::min(kChunk, count - chunk * kChunk); };
 
@@ -95,7 +90,7 @@ template <class T>
 void RoleQuantizer<T>::weights(Worker& worker, const T* x, T* q, std::size_t rows, std::size_t channels,
                                std::span<const numbers::Scale> scales, const Pass& pass) noexcept {
   const std::size_t chunk_rows = std::max<std::size_t>(1, kChunk / channels);
-  const std::size_t chunks = chunks_of(rows, chunk_rows);
+  const std::size_t chunks = base::ceil_div(rows, chunk_rows);
   const Range mine = worker.share(chunks);
   for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) {
     const std::size_t row = chunk * chunk_rows;

@@ -1,4 +1,5 @@
 #include "src/network/stage.h"
+#include "src/base/ceil_div.h"
 
 #include <algorithm>
 #include <utility>
@@ -87,7 +88,7 @@ template <class T>
 void Stage<T>::derivative(Worker& worker, const Pass& pass) noexcept {
   constexpr std::size_t kChunk = RoleQuantizer<T>::kChunk;
   const std::size_t count = pass.batch * setting_.spec.out.size();
-  const Range mine = worker.share((count + kChunk - 1) / kChunk);
+  const Range mine = worker.share(base::ceil_div(count, kChunk));
   for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk)
     derivative_piece(dy_.data() + chunk * kChunk, std::min(kChunk, count - chunk * kChunk), chunk * kChunk, pass);
   worker.barrier();

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/ceil_div.h"
 #include "src/base/refusal.h"
 
 namespace udnn::ops {
@@ -13,7 +14,7 @@ namespace {
 
 using base::invalid;
 
-std::size_t ceil_div(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
+using base::ceil_div;
 
 constexpr std::size_t kPiece =
     8192;  // elements of an output that are computed and finished at a time: with its source about an L2 half

@@ -1,4 +1,5 @@
 #include "src/ops/gemm.h"
+#include "src/base/ceil_div.h"
 
 #include <algorithm>
 #include <cassert>
@@ -7,7 +8,7 @@ namespace udnn::ops {
 
 namespace {
 
-std::size_t ceil_div(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
+using base::ceil_div;
 
 constexpr std::size_t kKc =
     384;  // rows of b in one pass: 64 columns x 384 x 4 bytes = 96 KiB, which stay in L2 while the rows of a pass by

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "src/base/ceil_div.h"
 #include "src/base/refusal.h"
 
 namespace udnn::ops {
@@ -14,7 +15,7 @@ using base::invalid;
 
 constexpr std::size_t kMaxExtent = std::size_t{1} << 40U;
 
-std::size_t ceil_div(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
+using base::ceil_div;
 
 // Rows in chunks of at least 64, at most 32 of them: by shape alone.
 std::size_t chunks_of(std::size_t rows) noexcept { return std::clamp<std::size_t>(rows / 64, 1, 32); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/base/ceil_div.h"
 #include "src/base/refusal.h"
 
 namespace udnn::ops {
@@ -11,7 +12,7 @@ namespace {
 
 using base::invalid;
 
-std::size_t ceil_div(std::size_t a, std::size_t b) noexcept { return a / b + (a % b != 0 ? 1 : 0); }
+using base::ceil_div;
 
 constexpr std::size_t kPiece = 8192;    // elements of y in one piece
 constexpr std::size_t kMaxCodes = 256;  // places of a window that a byte can name

@@ -1,7 +1,5 @@
 #include "src/training/checkpoint.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
 
 #include "src/base/refusal.h"
@@ -67,11 +65,9 @@ Result<SavedRun> read_run(const base::Field& field) {
   const auto parsed = Schedule::parse(*schedule);
   if (!parsed) return base::invalid("{}: {}", field["schedule"].place(), parsed.error().message());
   run.config.schedule = *parsed;
-  const auto seed = field["seed"].text();
+  const auto seed = field["seed"].digits();
   if (!seed) return seed.error();
-  const auto [end, error] = std::from_chars(seed->data(), seed->data() + seed->size(), run.config.seed);
-  if (error != std::errc() || end != seed->data() + seed->size())
-    return field["seed"].refuse("a text of decimal digits");
+  run.config.seed = *seed;
   return run;
 }
 
