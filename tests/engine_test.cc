@@ -135,8 +135,7 @@ TEST(Engine, HasTheGradientsOfItsLossForEveryKindOfLayer) {
            "5 - fc 8 - layernorm tanh - fc 4",
            "5 - fc 8 tanh - dropout 0.3 - fc 4",
            "6x6x3 - conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 tanh - add conv1 - fc 4",
-           "6x6x3 - stem: conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 tanh - add stem tanh - conv 3 3x3 pad 1 - add stem "
-           "- fc 4",
+           "6x6x3 - s: conv 3 3x3 pad 1 tanh - conv 3 3x3 pad 1 - add s tanh - conv 3 3x3 pad 1 - add s - fc 4",
            "6x6x1 - flatten - fc 4 nobias",
        })
     expect_gradients(layers, kSoftmax);

@@ -19,7 +19,7 @@ using training::TrainerConfig;
 
 /// Two classes, told apart by the sign of the first of four values.
 struct Problem {
-  Problem() : values(reals<float>(120 * 4, 3)), labels(120) {
+  Problem() : values(reals<float>(480, 3)), labels(120) {
     for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = values[4 * i] > 0 ? 1 : 0;
     source = {.floats = values.data(), .divisor = 1, .size = 4, .count = labels.size(), .labels = labels.data()};
   }
@@ -167,7 +167,7 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
     EXPECT_LT(std::filesystem::file_size(folder.file("model.udnn")),
               std::filesystem::file_size(folder.file("checkpoint.udnn")));
     const auto outputs_of = [&](network::Engine& engine) {
-      std::vector<double> outputs(120 * 2);
+      std::vector<double> outputs(240);
       team->run([&](Worker& worker) {
         for (std::size_t first = 0; first < 120; first += 12)
           engine.infer(worker, {.source = &problem.source, .first = first, .count = 12}, outputs.data() + 2 * first,

@@ -342,7 +342,7 @@ void add_train(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--lr", options->learning_rate, "Learning rate")->capture_default_str();
   verb->add_option("--schedule", options->schedule,
-                   "constant, cosine, linear, \"step FACTOR EPOCHS\", \"exponential FACTOR\"")
+                   R"(constant, cosine, linear, "step FACTOR EPOCHS", "exponential FACTOR")")
       ->capture_default_str();
   verb->add_option("--momentum", options->momentum, "Of momentum and nesterov")->capture_default_str();
   verb->add_option("--weight-decay", options->weight_decay, "Of weights, not of biases")->capture_default_str();
