@@ -89,7 +89,7 @@ class Pictures : public testing::Test {
     return folder.write(name, bytes);
   }
   std::string load() { return said(data::load_picture_folders(folder.path()), folder); }
-  static std::string fixture(const char* name) { return (fs::path(__FILE__).parent_path() / "data" / name).string(); }
+  static std::string fixture(const char* name) { return (fs::path(UDNN_TEST_DATA) / name).string(); }
 
   TemporaryFolder folder;
 };

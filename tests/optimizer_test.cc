@@ -218,13 +218,13 @@ TEST(Optimizer, CorrectsTheBiasOfTheFirstSteps) {
 TEST(Optimizer, AllocatesNothing) {
   for (const auto& info : ops::all_optimizers()) {
     const auto optimizer = ops::Optimizer<float>::create({.kind = info.kind});
-    Tensors<float> t(100);
+    Tensors<float> t(100), columns(100);
     float* const state[] = {t.first.data(), t.second.data()};
     EXPECT_EQ(allocations_during([&](Worker& worker) {
                 if (worker.index == 0)
                   optimizer->update(100, t.gradient.data(), t.weights.data(), state, t.weights.data(),
                                     optimizer->rates(3, 0.1, ops::clip_scale(2, 1)));
-                ops::limit_column_norms(t.second.data(), 10, 10, worker.share(10), 1e-3);
+                ops::limit_column_norms(columns.weights.data(), 10, 10, worker.share(10), 1e-3);
               }),
               0U)
         << info.name;
