@@ -1,5 +1,5 @@
 // kernels/quantize_kernels.h: what the floors above see of the rounding kernels. quantize.h, quantize_scaled.h,
-// quantize_sums.h and philox.h have the bodies; formats.md the meaning.
+// quantize_blocks.h, quantize_tapered.h, quantize_sums.h and philox.h have the bodies; formats.md the meaning.
 //
 // Values are rounded in the carrier T. Every operation in them is exact except the rounding that is meant, so all
 // instruction sets give the same bits. The floating-point environment must be the default one: nearest-even, subnormals
@@ -59,6 +59,35 @@ struct ScaledGrid {
   std::uint32_t random_mask;
 };
 
+/// Floats times a real unit, which differs from block to block: one entry for each element. What is too large becomes
+/// the largest.
+struct ScaledFloatGrid {
+  const double* unit;      ///< 0 or more
+  double steps_in_binade;  ///< 2^M
+  double smallest_normal;  ///< of the element, as the next two
+  double largest;
+  double nan;  ///< what NaN becomes: NaN or 0
+  std::uint32_t random_mask;
+};
+
+/// Posits of `bits` bits; bit string to nearest even.
+struct PositGrid {
+  double bits;
+  double exponent_bits;  ///< E
+  double run_length;     ///< 2^E: exponents in one step of the run
+  double largest;        ///< 2^((bits - 2) 2^E)
+  double nan;
+};
+
+/// Zero and the powers of two bottom .. top.
+template <class T>
+struct PowerGrid {
+  T top;
+  T bottom;           ///< a normal number of T
+  T least;            ///< magnitudes below become zero; 0 where there is none
+  bool by_logarithm;  ///< the border is sqrt(2) 2^e instead of 1.5 2^e
+};
+
 /// Facts of one piece. Counts are whole numbers. Sums go over eight chains, element i to chain i mod 8, which are added
 /// as a fixed tree.
 struct PieceSums {
@@ -99,6 +128,13 @@ struct QuantizeKernels {
   void (*integer[kRoundingModes])(const ScaledGrid&, const Piece<T>&) noexcept;
   void (*binary)(const ScaledGrid&, const Piece<T>&) noexcept;
   void (*ternary)(const ScaledGrid&, const Piece<T>&) noexcept;
+  void (*scaled_float[kRoundingModes])(const ScaledFloatGrid&, const Piece<T>&) noexcept;
+  void (*posit)(const PositGrid&, const Piece<T>&) noexcept;
+  void (*power)(const PowerGrid<T>&, const Piece<T>&) noexcept;
+  /// The largest magnitude among the finite values; and largest[j] = max(largest[j], |x[j]|), which passes over those
+  /// that are not.
+  T (*largest)(const T* x, std::size_t count) noexcept;
+  void (*largest_each)(const T* x, std::size_t count, T* largest) noexcept;
   /// lowest, highest: as values, one for each element.
   PieceSums (*sums)(const T* x, const T* q, std::size_t count, const double* lowest, const double* highest) noexcept;
   PieceRange (*range)(const T* x, std::size_t count, const double* threshold) noexcept;

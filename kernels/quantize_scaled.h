@@ -82,7 +82,7 @@ struct RoundInteger {
     });
   }
 
- private:
+  /// Whether `rest` is worth a step more: 0 <= rest < unit, both exact; whole: the steps below it.
   static xsimd::batch_bool<double, Arch> goes_on([[maybe_unused]] Vector whole, Vector rest,
                                                  [[maybe_unused]] Vector unit, [[maybe_unused]] Vector x,
                                                  [[maybe_unused]] const Piece<T>& piece, [[maybe_unused]] std::size_t i,
@@ -108,6 +108,7 @@ struct RoundInteger {
     }
   }
 
+ private:
   static xsimd::batch_bool<double, Arch> is_odd(Vector whole) noexcept {
     const Vector half = whole * Vector(0.5);
     return half > whole_part(half);

@@ -106,9 +106,10 @@ struct FloatFacts {
   explicit FloatFacts(const Format& format) {
     const int e = format.exponent_bits, m = format.mantissa_bits;
     min_exponent = 2 - (1 << (e - 1));
-    has_nan = m > 0;
-    if (format.family == Family::kOcpFloat)
-      largest = 448;
+    const bool is_ocp = format.family == Family::kOcpFloat;
+    has_nan = is_ocp ? e == 4 : m > 0;
+    if (is_ocp)
+      largest = e == 4 ? 448 : e == 3 ? 28 : m == 3 ? 7.5 : 6;
     else if (e == 1)
       largest = std::ldexp(std::ldexp(1.0, m) - 1, 1 - m);
     else

@@ -12,8 +12,10 @@
 #include "kernels/kernel_table.h"
 #include "kernels/philox.h"
 #include "kernels/quantize.h"
+#include "kernels/quantize_blocks.h"
 #include "kernels/quantize_scaled.h"
 #include "kernels/quantize_sums.h"
+#include "kernels/quantize_tapered.h"
 #include "kernels/simd.h"
 #include "kernels/update.h"
 
@@ -86,10 +88,15 @@ constexpr QuantizeKernels<T> quantize_kernels() noexcept {
     ((kernels.narrow_float[kIndex] = &RoundNarrowFloat<T, Arch, Mode{kIndex}>::run), ...);
     ((kernels.wide_float[kIndex] = &RoundWideFloat<T, Arch, Mode{kIndex}>::run), ...);
     ((kernels.integer[kIndex] = &RoundInteger<T, Arch, Mode{kIndex}>::run), ...);
+    ((kernels.scaled_float[kIndex] = &RoundScaledFloat<T, Arch, Mode{kIndex}>::run), ...);
   }
   (std::make_integer_sequence<int, kRoundingModes>{});
   kernels.binary = &RoundToFew<T, Arch>::binary;
   kernels.ternary = &RoundToFew<T, Arch>::ternary;
+  kernels.posit = &RoundPosit<T, Arch>::run;
+  kernels.power = &RoundPower<T, Arch>::run;
+  kernels.largest = &LargestMagnitudes<T, Arch>::one;
+  kernels.largest_each = &LargestMagnitudes<T, Arch>::each;
   kernels.sums = &QuantizeSums<T, Arch>::sums;
   kernels.range = &QuantizeSums<T, Arch>::range;
   kernels.philox = &Philox<Arch>::run;

@@ -66,7 +66,7 @@ struct StoredTensor {
   std::vector<std::size_t> shape;
   std::size_t channels = 1;  ///< extent of the last dimension
   bool is_weights = false;
-  std::vector<numbers::Scale> scales;  ///< none, one, or one for each channel
+  std::vector<numbers::Scale> scales;  ///< none, one, one for each channel; formats with blocks: one for each block
 };
 
 class Engine {
@@ -112,9 +112,10 @@ class Engine {
   /// What a file may keep, in a fixed order; values() and set_values() take the place in it.
   virtual std::vector<StoredTensor> tensors() const = 0;
   virtual std::vector<double> values(std::size_t tensor) const = 0;  ///< exactly
-  /// `initial`: a master copy is rounded to its format; else the values are taken as they are. Errors: kInvalidArgument
-  /// (another size).
-  virtual Status set_values(std::size_t tensor, std::span<const double> values, bool initial) = 0;
+  /// `initial`: a master copy is rounded to its format; else the values are taken as they are, and `scales` with them.
+  /// Errors: kInvalidArgument (another size).
+  virtual Status set_values(std::size_t tensor, std::span<const double> values, bool initial,
+                            std::span<const numbers::Scale> scales) = 0;
 
   /// Ranges of dynamic formats, in a fixed order.
   virtual std::vector<double> ranges() const = 0;

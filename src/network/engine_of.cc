@@ -44,6 +44,14 @@ Format carrier_format() {
   return format;
 }
 
+/// A product sums over whole blocks only.
+Status divides(const Format& format, std::size_t length, std::string_view layer, std::string_view role) {
+  if (format.block == 0 || length % static_cast<std::size_t>(format.block) == 0) return {};
+  return base::invalid(
+      "{}.{}: {} values in a row are no multiple of the {} in a block of {}, expected another format there", layer,
+      role, length, format.block, to_string(format));
+}
+
 }  // namespace
 
 template <class T>
@@ -54,8 +62,8 @@ Result<std::unique_ptr<Engine>> EngineOf<T>::create(const EngineConfig& config, 
 }
 
 template <class T>
-Result<RoleQuantizer<T>> EngineOf<T>::quantizer(const Format& format, std::size_t largest) {
-  return RoleQuantizer<T>::create(format, seed_, next_tensor_++, largest, *table_);
+Result<RoleQuantizer<T>> EngineOf<T>::quantizer(const Format& format, std::size_t largest, std::size_t inner) {
+  return RoleQuantizer<T>::create(format, seed_, next_tensor_++, largest, inner, *table_);
 }
 
 template <class T>
@@ -75,6 +83,9 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   sample_losses_.resize(batch_);
   byte_values_.resize(256);
   if (Status status = reserve(x_, {batch_, inputs_}); !status.ok()) return status;
+  if (Status status = divides(config.precision.format("input", Role::kActivations), inputs_, "input", "a");
+      !status.ok())
+    return status;
   auto input = quantizer(config.precision.format("input", Role::kActivations), batch_ * inputs_);
   if (!input) return input.error();
   input_ = std::make_unique<RoleQuantizer<T>>(std::move(*input));
@@ -85,6 +96,8 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   if (stages_.empty()) return base::invalid("network: only flatten layers, expected one that computes");
 
   const std::string& last = stages_.back()->spec().name;
+  if (Status status = divides(config.precision.format(last, Role::kErrors), outputs_, last, "e"); !status.ok())
+    return status;
   auto loss_error = quantizer(config.precision.format(last, Role::kErrors), batch_ * outputs_);
   if (!loss_error) return loss_error.error();
   loss_error_ = std::make_unique<RoleQuantizer<T>>(std::move(*loss_error));
@@ -141,6 +154,12 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
 
   const Precision& precision = config.precision;
   const std::string previous_name = previous == kNoStage ? "input" : stages_[previous]->spec().name;
+  if (Status status = divides(precision.format(spec.name, Role::kActivations), spec.out.size(), spec.name, "a");
+      !status.ok())
+    return status;
+  for (const std::size_t length : {spec.out.size(), spec.in.size()})
+    if (Status status = divides(precision.format(spec.name, Role::kErrors), length, spec.name, "e"); !status.ok())
+      return status;
   auto a = quantizer(precision.format(spec.name, Role::kActivations), batch_ * spec.out.size());
   auto e_dz = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.out.size());
   auto e_dx = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.in.size());
@@ -177,22 +196,28 @@ Status EngineOf<T>::build_parameter(const EngineConfig& config, const LayerSpec&
   const Precision& precision = config.precision;
   const std::size_t count = parameter.count();
   const auto make = [&](RoleQuantizer<T>& into, const Format& format) -> Status {
-    auto made = quantizer(format, count);
+    auto made = quantizer(format, count, parameter.channels);
     if (!made) return made.error();
     into = std::move(*made);
     return {};
   };
   const Format& weights_format = precision.format(spec.name, parameter.is_weights ? Role::kWeights : Role::kMaster);
+  if (parameter.is_weights)
+    if (Status status = divides(weights_format, parameter.rows, spec.name, "w"); !status.ok()) return status;
   if (Status status = make(parameter.m, precision.format(spec.name, Role::kMaster)); !status.ok()) return status;
   if (Status status = make(parameter.w, weights_format); !status.ok()) return status;
   if (Status status = make(parameter.g, precision.format(spec.name, Role::kGradients)); !status.ok()) return status;
   for (RoleQuantizer<T>& s : parameter.s)
     if (Status status = make(s, precision.format(spec.name, Role::kState)); !status.ok()) return status;
+  for (RoleQuantizer<T>* stored : {&parameter.m, &parameter.s[0], &parameter.s[1]}) stored->keep_block_scales(count);
 
   if (Status status = reserve(parameter.master, {count}); !status.ok()) return status;
   if (parameter.is_weights && !parameter.w.is_identity()) {
     if (Status status = reserve(parameter.rounded, {count}); !status.ok()) return status;
-    if (parameter.w.range()) parameter.weight_scales.resize(parameter.channels);
+    if (parameter.w.has_blocks())
+      parameter.weight_scales.resize(parameter.w.blocks(count));
+    else if (parameter.w.range())
+      parameter.weight_scales.resize(parameter.channels);
   }
   if (training_) {
     for (base::AlignedArray<T>* array :
@@ -472,6 +497,8 @@ std::vector<StoredTensor> EngineOf<T>::tensors() const {
     tensor.is_weights = p.is_weights;
     if (tensor.role == "w")
       tensor.scales = p.weight_scales;
+    else if (quantizer != nullptr && quantizer->has_blocks())
+      tensor.scales.assign(quantizer->block_scales().begin(), quantizer->block_scales().end());
     else if (quantizer != nullptr && quantizer->range())
       tensor.scales = {quantizer->range()->scale()};
     tensors.push_back(std::move(tensor));
@@ -490,7 +517,8 @@ std::vector<double> EngineOf<T>::values(std::size_t index) const {
 }
 
 template <class T>
-Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values, bool initial) {
+Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values, bool initial,
+                               std::span<const numbers::Scale> scales) {
   Status status = base::invalid("tensor {}: expected one of those there are", index);
   std::size_t at = 0;
   visit_tensors([&](Parameter<T>& p, std::string_view role, RoleQuantizer<T>* quantizer, std::span<T> held) {
@@ -501,6 +529,10 @@ Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values
     }
     std::transform(values.begin(), values.end(), held.begin(), [](double value) { return static_cast<T>(value); });
     if (initial && quantizer != nullptr && role == "m") round_initially(*quantizer, held);
+    if (!initial && role == "w" && scales.size() == p.weight_scales.size())
+      p.weight_scales.assign(scales.begin(), scales.end());
+    else if (!initial && quantizer != nullptr && quantizer->has_blocks())
+      quantizer->keep_block_scales(held.size()).assign(scales.begin(), scales.end());
     status = {};
   });
   return status;

@@ -44,7 +44,8 @@ class EngineOf final : public Engine {
 
   std::vector<StoredTensor> tensors() const override;
   std::vector<double> values(std::size_t tensor) const override;
-  Status set_values(std::size_t tensor, std::span<const double> values, bool initial) override;
+  Status set_values(std::size_t tensor, std::span<const double> values, bool initial,
+                    std::span<const numbers::Scale> scales) override;
   std::vector<double> ranges() const override;
   Status set_ranges(std::span<const double> ranges) override;
 
@@ -60,7 +61,7 @@ class EngineOf final : public Engine {
   Status build(const EngineConfig& config);
   Status build_stage(const EngineConfig& config, const LayerSpec& spec);
   Status build_parameter(const EngineConfig& config, const LayerSpec& spec, Parameter<T>& parameter);
-  Result<RoleQuantizer<T>> quantizer(const Format& format, std::size_t largest);
+  Result<RoleQuantizer<T>> quantizer(const Format& format, std::size_t largest, std::size_t inner = 1);
   void round_initially(RoleQuantizer<T>& quantizer, std::span<T> values) const;
 
   void gather(Worker& worker, const Batch& batch, const Pass& pass) noexcept;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "src/base/ceil_div.h"
 #include "src/base/container.h"
 #include "src/base/json.h"
 #include "src/base/refusal.h"
@@ -42,13 +43,30 @@ Result<std::vector<double>> doubles_of(std::span<const std::byte> bytes, const s
   return values;
 }
 
+std::size_t count_of(const StoredTensor& tensor) {
+  return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+/// Blocks lie across the channels, see Parameter; the last may be shorter.
+std::size_t blocks_of(const StoredTensor& tensor) {
+  if (tensor.format.block == 0) return 0;
+  return base::ceil_div(count_of(tensor) / tensor.channels, static_cast<std::size_t>(tensor.format.block)) *
+         tensor.channels;
+}
+
 /// The scale of element i of a tensor.
 numbers::Scale scale_of(const StoredTensor& tensor, std::size_t i) {
   if (tensor.scales.empty()) return {};
+  if (tensor.format.block != 0) {
+    const std::size_t row = i / tensor.channels / static_cast<std::size_t>(tensor.format.block);
+    return tensor.scales[row * tensor.channels + i % tensor.channels];
+  }
   return tensor.scales.size() == 1 ? tensor.scales[0] : tensor.scales[i % tensor.channels];
 }
 
-int code_bits(const Format& format) { return static_cast<int>(std::ceil(storage_bits(format))); }
+int code_bits(const Format& format) {
+  return format.block != 0 ? format.bits : static_cast<int>(std::ceil(storage_bits(format)));
+}
 
 Result<numbers::Quantizer<double>> coder_of(const Format& format) {
   const auto table = machine::chosen_kernel_table();
@@ -61,11 +79,34 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
   if (!coder) return coder.error();
   std::vector<std::uint64_t> codes(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) codes[i] = coder->encode(values[i], scale_of(tensor, i));
-  return numbers::pack(codes, code_bits(tensor.format));
+  std::vector<std::byte> bytes;
+  if (tensor.format.block != 0) {  // the units of the blocks come first, as doubles
+    std::vector<double> units(blocks_of(tensor));
+    std::transform(tensor.scales.begin(), tensor.scales.end(), units.begin(),
+                   [](const numbers::Scale& scale) { return scale.unit; });
+    bytes = bytes_of(units);
+  }
+  const std::vector<std::byte> packed_codes = numbers::pack(codes, code_bits(tensor.format));
+  bytes.insert(bytes.end(), packed_codes.begin(), packed_codes.end());
+  return bytes;
 }
 
-Result<std::vector<double>> unpacked(const StoredTensor& tensor, std::size_t count, std::span<const std::byte> bytes,
-                                     const std::string& what) {
+/// Reads the scales of blocks into `tensor`.
+Result<std::vector<double>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, const std::string& what) {
+  const std::size_t count = count_of(tensor), unit_bytes = 8 * blocks_of(tensor);
+  if (unit_bytes > 0) {
+    if (bytes.size() < unit_bytes)
+      return base::invalid("{}: {} bytes, expected the {} of {} blocks first", what, bytes.size(), unit_bytes,
+                           blocks_of(tensor));
+    const auto units = doubles_of(bytes.first(unit_bytes), what);
+    if (!units) return units.error();
+    for (const double unit : *units)
+      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 or more", what, unit);
+    tensor.scales.resize(units->size());
+    std::transform(units->begin(), units->end(), tensor.scales.begin(),
+                   [](double unit) { return numbers::Scale{.unit = unit}; });
+    bytes = bytes.subspan(unit_bytes);
+  }
   const auto bits = static_cast<std::size_t>(code_bits(tensor.format));
   if (bytes.size() != (count * bits + 7) / 8)
     return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8,
@@ -126,7 +167,7 @@ base::Value header_of(const Model& model, ModelKind kind, std::span<const Stored
     entry.set("format", to_string(tensor.format));
     base::Value& shape = entry.set("shape", base::Value::array());
     for (const std::size_t extent : tensor.shape) shape.push_back(static_cast<std::int64_t>(extent));
-    entry.set("scales", scales_value(tensor.scales));
+    entry.set("scales", tensor.format.block != 0 ? base::Value::array() : scales_value(tensor.scales));
     list.push_back(std::move(entry));
   }
   header.set("facts", model.facts);
@@ -285,11 +326,9 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
     const std::string section = fmt::format("t{}", at);
     const auto bytes = container->section(section);
     if (!bytes) return bytes.error();
-    const std::size_t count =
-        std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::size_t{1}, std::multiplies<>());
-    const auto values = unpacked(all[i], count, *bytes, fmt::format("{}: section {}", path, section));
+    const auto values = unpacked(all[i], *bytes, fmt::format("{}: section {}", path, section));
     if (!values) return values.error();
-    if (Status status = model.engine->set_values(i, *values, false); !status.ok())
+    if (Status status = model.engine->set_values(i, *values, false, all[i].scales); !status.ok())
       return base::invalid("{}: {}", path, status.message());
     ++at;
   }
@@ -315,7 +354,7 @@ Status copy_parameters(const Engine& from, Engine& to) {
     });
     if (found == from_tensors.end())
       return base::invalid("{}: not in the other network, expected one of the same layers", to_tensors[i].name);
-    if (Status status = to.set_values(i, from.values(static_cast<std::size_t>(found - from_tensors.begin())), true);
+    if (Status status = to.set_values(i, from.values(static_cast<std::size_t>(found - from_tensors.begin())), true, {});
         !status.ok())
       return status;
   }
@@ -391,7 +430,7 @@ Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors
     if (shape != all[i].shape)
       return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"),
                            fmt::join(all[i].shape, "x"), layout == TensorLayout::kTorch ? " (in our order)" : "");
-    if (Status status = engine.set_values(i, values, true); !status.ok()) return status;
+    if (Status status = engine.set_values(i, values, true, {}); !status.ok()) return status;
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (!used[i]) return base::invalid("tensor '{}': no parameter of the network has this name", tensors[i].name);

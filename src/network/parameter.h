@@ -33,7 +33,8 @@ struct Parameter {
   base::AlignedArray<T> rounded;   ///< in format w; absent where `used` may be the master itself
 
   RoleQuantizer<T> g, m, s[2], w;
-  std::vector<numbers::Scale> weight_scales;  ///< [channels], where w has a scale
+  std::vector<numbers::Scale>
+      weight_scales;  ///< [channels], where w has a scale; [blocks, channels] where it has blocks
 
   std::size_t count() const noexcept { return rows * channels; }
   const T* used() const noexcept { return rounded.data() != nullptr ? rounded.data() : master.data(); }

@@ -156,8 +156,7 @@ void draw_weights(Worker& worker, std::span<Parameter<T>* const> parameters, con
     if (parameter.weight_scales.empty() ||
         index % static_cast<std::size_t>(worker.count) != static_cast<std::size_t>(worker.index))
       continue;
-    numbers::weight_scales(parameter.w.format(), parameter.master.data(), parameter.rows, parameter.channels,
-                           parameter.weight_scales.data());
+    parameter.w.weight_scales(parameter.master.data(), parameter.rows, parameter.channels, parameter.weight_scales);
   }
   worker.barrier();
   for (Parameter<T>* parameter : parameters) {

@@ -1,9 +1,9 @@
 // src/network/role_quantizer.h: one tensor in one role, rounded step after step.
 //
 // Most formats need nothing but the value: a piece of a tensor can be rounded while it is still in cache. A format with
-// a scale (dfx, int, b1, t2) has to see the whole tensor first: all workers observe, one decides, all round. Asking for
-// statistics takes the same road, because their sums go over fixed chunks in a fixed order. The bits are the same
-// either way.
+// a scale (dfx, int, b1, t2) has to see the whole tensor first: all workers observe, one decides, all round. A format
+// with blocks has to see whole blocks. Asking for statistics takes the same road, because their sums go over fixed
+// chunks in a fixed order. The bits are the same either way.
 #pragma once
 
 #include <algorithm>
@@ -43,10 +43,11 @@ class RoleQuantizer {
   static constexpr std::size_t kChunk =
       4096;  ///< elements; a power of two near a quarter of L1, never changed: bits of statistics hang on it
 
-  /// `tensor` is unique among all quantizers of a network; `largest` bounds the elements of one call.
-  /// Errors: those of Quantizer::create; kOutOfMemory.
+  /// `tensor` is unique among all quantizers of a network; `largest` bounds the elements of one call. Tensors are
+  /// [.., inner], and blocks lie across: `inner` of them side by side. Errors: those of Quantizer::create;
+  /// kOutOfMemory.
   static Result<RoleQuantizer> create(const Format& format, std::uint64_t seed, std::uint32_t tensor,
-                                      std::size_t largest, const kernels::KernelTable& table);
+                                      std::size_t largest, std::size_t inner, const kernels::KernelTable& table);
 
   RoleQuantizer() = default;  ///< to be assigned to; nothing else
 
@@ -60,8 +61,12 @@ class RoleQuantizer {
   /// The least and the largest value; of binary and ternary formats -1 and 1, whatever their scale.
   std::pair<T, T> range_of_values() const noexcept;
 
-  /// Whether piece() may be used: the format needs no scale, and nobody asked for statistics.
-  bool in_pieces(const Pass& pass) const noexcept { return !tracker_ && !pass.collect; }
+  /// Whether piece() may be used: the format needs no scale, has no blocks, and nobody asked for statistics.
+  bool in_pieces(const Pass& pass) const noexcept { return !tracker_ && !has_blocks() && !pass.collect; }
+
+  bool has_blocks() const noexcept { return format_.block != 0; }
+  /// How many blocks a tensor of `count` elements has.
+  std::size_t blocks(std::size_t count) const noexcept;
 
   /// q[i] = x[i] rounded; x may be q. `first` is the index of x[0] in the tensor. Called by one worker.
   void piece(const T* x, T* q, std::size_t count, std::uint64_t first, const Pass& pass) const noexcept {
@@ -72,8 +77,16 @@ class RoleQuantizer {
   /// In training a range learns from x first; else it stays as it was.
   void whole(Worker& worker, const T* x, T* q, std::size_t count, std::uint64_t first, const Pass& pass) noexcept;
 
-  /// Rounds weights [rows, channels] from their master copy, with one scale for each channel (none: the format needs no
-  /// scale). Called by every worker; the caller waits at a barrier.
+  /// The scales of the blocks that whole() rounded last, where it was told to keep them.
+  std::span<const numbers::Scale> block_scales() const noexcept { return block_scales_; }
+  std::vector<numbers::Scale>& keep_block_scales(std::size_t count);
+
+  /// The scales of weights [rows, channels], as weights() wants them: one for each channel or block.
+  void weight_scales(const T* w, std::size_t rows, std::size_t channels,
+                     std::span<numbers::Scale> scales) const noexcept;
+
+  /// Rounds weights [rows, channels] from their master copy, with one scale for each channel or block (none: the format
+  /// needs no scale). Called by every worker; the caller waits at a barrier.
   void weights(Worker& worker, const T* x, T* q, std::size_t rows, std::size_t channels,
                std::span<const numbers::Scale> scales, const Pass& pass) noexcept;
 
@@ -90,6 +103,9 @@ class RoleQuantizer {
  private:
   void merge_statistics(std::size_t chunks) noexcept;
 
+  /// Elements of a chunk: whole blocks.
+  std::size_t chunk() const noexcept;
+
   RoleQuantizer(const Format& format, numbers::Quantizer<T> quantizer)
       : format_(format), quantizer_(std::move(quantizer)) {}
 
@@ -100,6 +116,8 @@ class RoleQuantizer {
   numbers::Scale scale_;
   std::uint64_t seed_ = 0;
   std::uint32_t tensor_ = 0;
+  std::size_t inner_ = 1;
+  std::vector<numbers::Scale> block_scales_;                 // [blocks], or none
   std::vector<numbers::RangeObservation> observations_;      // [chunks], where the format has a range
   std::vector<numbers::TensorStatistics> chunk_statistics_;  // [chunks]
   numbers::TensorStatistics statistics_;

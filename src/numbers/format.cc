@@ -547,6 +547,11 @@ bool computes(const Format& format) {
       return true;
     case ScaleRule::kOverflowRate:
       return format.family == Family::kDynamicFixed;
+    case ScaleRule::kFloor:
+    case ScaleRule::kCeil:
+    case ScaleRule::kRceil:
+    case ScaleRule::kEven:
+      return format.family == Family::kMx;
     default:
       return false;
   }

@@ -9,7 +9,8 @@
 
 #include "src/base/philox.h"
 #include "src/base/refusal.h"
-#include "src/numbers/format_table.h"
+#include "src/numbers/block_scale.h"
+#include "src/numbers/posit.h"
 
 namespace udnn::numbers {
 
@@ -99,6 +100,17 @@ double float_value(const Format& format, const FormatTraits& t, std::uint64_t co
   return is_negative ? -magnitude : magnitude;
 }
 
+/// value / unit as the element that it was before the carrier rounded the product.
+double nearest_element(const Format& format, const FormatTraits& t, double value, double unit) noexcept {
+  const double quotient = unit > 0 ? value / unit : value;
+  if (quotient == 0 || !std::isfinite(quotient)) return quotient;
+  const int exponent = std::max(std::ilogb(quotient), t.min_exponent) - format.mantissa_bits;
+  return std::ldexp(std::nearbyint(std::ldexp(quotient, -exponent)), exponent);
+}
+
+/// po2: from the largest exponent of the window to the least.
+int power_window(const Format& format) noexcept { return (1 << (format.bits - 1)) - (format.is_log ? 1 : 2); }
+
 std::int64_t sign_extended(std::uint64_t code, int bits) noexcept {
   const auto unused = static_cast<unsigned>(64 - bits);
   return static_cast<std::int64_t>(code << unused) >> unused;
@@ -144,6 +156,10 @@ struct Quantizer<T>::ScaledBlock {
     highest_value[at] = highest[at] * scale.unit;
   }
 
+  void copy(std::size_t from, std::size_t to) noexcept {
+    for (double* values : {unit, lowest, highest, threshold, lowest_value, highest_value}) values[to] = values[from];
+  }
+
   /// The first `count` entries go on as they began.
   void repeat(std::size_t from, std::size_t count) noexcept {
     for (double* values : {unit, lowest, highest, threshold, lowest_value, highest_value})
@@ -161,15 +177,11 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
           StatusCode::kUnsupported,
           "{}: {} significant bits need the wide carrier, which this version lacks; expected at most 53",
           to_string(format), t.significant_bits);
-    Format plain = format;
-    plain.scale_rule = ScaleRule::kMax;
-    plain.scale_value = 0;
-    if (computes(plain))
-      return base::refusal(StatusCode::kUnsupported,
-                           "{}: this version does not compute that scale rule; expected max, fix=S{}",
-                           to_string(format), format.family == Family::kDynamicFixed ? " or ovf=R" : "");
-    return base::refusal(StatusCode::kUnsupported, "{}: known by name only; this version computes {}",
-                         to_string(format), computing_names());
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: this version does not compute that scale rule; expected max, fix=S{}", to_string(format),
+                         format.family == Family::kDynamicFixed ? " or ovf=R"
+                         : format.family == Family::kMx         ? ", floor, ceil, rceil or even"
+                                                                : "");
   }
   const bool is_double = sizeof(T) == sizeof(double);
   if (!is_double && !fits_float_carrier(format) && !is_carrier<T>(format) &&
@@ -202,9 +214,25 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
     case Family::kBinary:
       made.method_ = Method::kBinary;
       break;
+    case Family::kPosit:
+      made.method_ = Method::kPosit;
+      break;
+    case Family::kPowerOfTwo:
+      made.method_ = Method::kPower;
+      break;
+    case Family::kMx:
+    case Family::kNvfp4:
+      made.method_ = format.exponent_bits > 0 ? Method::kScaledFloat : Method::kInteger;
+      break;
     default:
       made.method_ = Method::kInteger;
       break;
+  }
+  // Blocks find their own scales; of a tensor only nvfp4 wants one.
+  if (format.block != 0) made.needs_scale_ = format.family == Family::kNvfp4;
+  if (format.family == Family::kMx && format.exponent_bits == 0) {  // the element is code / 64: fold it into the unit
+    made.traits_.lowest *= 64;
+    made.traits_.largest *= 64;
   }
   if (format.scale_rule == ScaleRule::kFixed) {
     made.given_unit_ = format.scale_value;
@@ -221,7 +249,9 @@ Status Quantizer<T>::accepts(const Scale& scale) const {
   switch (method_) {
     case Method::kDynamicFixed:
     case Method::kInteger:
-      if (method_ == Method::kDynamicFixed && !is_power_of_two(scale.unit))
+    case Method::kPower:
+    case Method::kScaledFloat:
+      if ((method_ == Method::kDynamicFixed || method_ == Method::kPower) && !is_power_of_two(scale.unit))
         return base::invalid("{}: scale {}, expected a power of two", to_string(format_), scale.unit);
       if (!(scale.unit >= least && scale.unit <= most))
         return base::invalid("{}: scale {}, expected {} to {}", to_string(format_), scale.unit, least, most);
@@ -257,7 +287,17 @@ kernels::FixedGrid<T> Quantizer<T>::fixed_grid(double unit) const noexcept {
 }
 
 template <class T>
-void Quantizer<T>::round(const kernels::Piece<T>& piece, const kernels::FixedGrid<T>& fixed,
+kernels::PowerGrid<T> Quantizer<T>::power_grid(double top) const noexcept {
+  constexpr int kLeastNormal = std::numeric_limits<T>::min_exponent - 1;
+  const int bottom = std::max(std::ilogb(top) - power_window(format_), kLeastNormal);
+  return {.top = static_cast<T>(top),
+          .bottom = static_cast<T>(std::ldexp(1.0, bottom)),
+          .least = static_cast<T>(format_.is_log ? 0 : std::ldexp(1.0, bottom - 1)),
+          .by_logarithm = format_.is_log};
+}
+
+template <class T>
+void Quantizer<T>::round(const kernels::Piece<T>& piece, double unit, const kernels::FixedGrid<T>& fixed,
                          const kernels::ScaledGrid& scaled) const noexcept {
   const auto mode = static_cast<std::size_t>(format_.rounding);
   switch (method_) {
@@ -273,6 +313,26 @@ void Quantizer<T>::round(const kernels::Piece<T>& piece, const kernels::FixedGri
       break;
     case Method::kWideFloat:
       kernels_->wide_float[mode](float_grid_, piece);
+      break;
+    case Method::kPosit:
+      kernels_->posit({.bits = static_cast<double>(format_.bits),
+                       .exponent_bits = static_cast<double>(format_.exponent_bits),
+                       .run_length = std::ldexp(1.0, format_.exponent_bits),
+                       .largest = traits_.largest,
+                       .nan = std::numeric_limits<double>::quiet_NaN()},
+                      piece);
+      break;
+    case Method::kPower:
+      kernels_->power(power_grid(unit), piece);
+      break;
+    case Method::kScaledFloat:
+      kernels_->scaled_float[mode]({.unit = scaled.unit,
+                                    .steps_in_binade = std::ldexp(1.0, format_.mantissa_bits),
+                                    .smallest_normal = traits_.smallest_normal,
+                                    .largest = traits_.largest,
+                                    .nan = traits_.has_nan ? std::numeric_limits<double>::quiet_NaN() : 0,
+                                    .random_mask = scaled.random_mask},
+                                   piece);
       break;
     case Method::kInteger:
       kernels_->integer[mode](scaled, piece);
@@ -304,7 +364,7 @@ void Quantizer<T>::run_pieces(const T* x, T* q, std::size_t count, std::uint64_t
     const std::uint64_t first = first_element + done;
     if (is_stochastic) kernels_->philox(key, first / 4, (first % 4 + size + 3) / 4, words);
     T* const to = statistics != nullptr ? rounded : q + done;
-    round({x + done, to, size, words + first % 4}, fixed, scaled);
+    round({x + done, to, size, words + first % 4}, block.unit[0], fixed, scaled);
     if (statistics == nullptr) continue;
     const kernels::PieceSums sums = kernels_->sums(x + done, rounded, size, block.lowest_value, block.highest_value);
     statistics->merge({.count = size,
@@ -329,14 +389,15 @@ void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_
   if (format_.is_unit) used.unit = 1;
   if (!needs_scale_ && format_.family == Family::kBinary) used = {};
   assert(accepts(used).ok());
+  if (format_.block != 0) return run_blocks(x, q, count, 1, first_element, draw, used, nullptr, statistics);
   const kernels::FixedGrid<T> fixed =
       method_ == Method::kFixed || method_ == Method::kDynamicFixed ? fixed_grid(used.unit) : kernels::FixedGrid<T>{};
   if (!is_scaled() && statistics == nullptr && format_.rounding != Rounding::kStochastic) {
-    if (method_ != Method::kIdentity || x != q) round({x, q, count, nullptr}, fixed, {});
+    if (method_ != Method::kIdentity || x != q) round({x, q, count, nullptr}, used.unit, fixed, {});
     return;
   }
   ScaledBlock block;
-  block.set(0, traits_, is_scaled() || method_ == Method::kDynamicFixed ? used : Scale{});
+  block.set(0, traits_, is_scaled() || method_ == Method::kDynamicFixed || method_ == Method::kPower ? used : Scale{});
   block.repeat(1, std::min(count, kBlock));
   run_pieces(x, q, count, first_element, draw, fixed, block, statistics);
 }
@@ -372,6 +433,73 @@ void Quantizer<T>::run_channels(const T* x, T* q, std::size_t rows, std::size_t 
 }
 
 template <class T>
+void Quantizer<T>::block_scales(const T* x, std::size_t length, std::size_t inner, const Scale& tensor,
+                                Scale* scales) const noexcept {
+  for (std::size_t begin = 0, b = 0; begin < length; begin += block(), ++b) {
+    const std::size_t size = std::min(block(), length - begin);
+    if (inner == 1)
+      scales[b] = {.unit = block_unit(format_, static_cast<double>(kernels_->largest(x + begin, size)), tensor.unit)};
+    else
+      for (std::size_t column = 0; column < inner; column += kBlock)
+        column_scales(x + begin * inner + column, size, inner, std::min(kBlock, inner - column), tensor,
+                      scales + b * inner + column);
+  }
+}
+
+template <class T>
+void Quantizer<T>::column_scales(const T* x, std::size_t rows, std::size_t stride, std::size_t width,
+                                 const Scale& tensor, Scale* scales) const noexcept {
+  T largest[kBlock] = {};
+  for (std::size_t i = 0; i < rows; ++i) kernels_->largest_each(x + i * stride, width, largest);
+  for (std::size_t j = 0; j < width; ++j)
+    scales[j] = {.unit = block_unit(format_, static_cast<double>(largest[j]), tensor.unit)};
+}
+
+template <class T>
+void Quantizer<T>::run_blocks(const T* x, T* q, std::size_t length, std::size_t inner, std::uint64_t first_element,
+                              const Draw& draw, const Scale& tensor, const Scale* scales,
+                              TensorStatistics* statistics) const noexcept {
+  ScaledBlock units;
+  Scale found[kBlock];
+  const auto run_piece = [&](std::size_t at, std::size_t count) noexcept {
+    run_pieces(x + at, q + at, count, first_element + at, draw, {}, units, statistics);
+  };
+  if (inner == 1) {
+    // As many blocks as fit together, or one that is cut into pieces.
+    const std::size_t together = std::clamp<std::size_t>(kBlock / block(), 1, kBlock);
+    for (std::size_t begin = 0, b = 0; begin < length; begin += together * block(), b += together) {
+      const std::size_t count = std::min(together * block(), length - begin);
+      const Scale* used = scales == nullptr ? found : scales + b;
+      if (scales == nullptr) block_scales(x + begin, count, 1, tensor, found);
+      if (together == 1) {
+        units.set(0, traits_, *used);
+        units.repeat(1, std::min(kBlock, count));
+      } else {
+        for (std::size_t i = 0; i < count; ++i) {
+          const bool is_first = i % block() == 0;
+          if (is_first)
+            units.set(i, traits_, used[i / block()]);
+          else
+            units.copy(i - 1, i);
+        }
+      }
+      run_piece(begin, count);
+    }
+    return;
+  }
+  for (std::size_t begin = 0, b = 0; begin < length; begin += block(), ++b) {
+    const std::size_t size = std::min(block(), length - begin);
+    for (std::size_t column = 0; column < inner; column += kBlock) {
+      const std::size_t width = std::min(kBlock, inner - column);
+      if (scales == nullptr) column_scales(x + begin * inner + column, size, inner, width, tensor, found);
+      const Scale* used = scales == nullptr ? found : scales + b * inner + column;
+      for (std::size_t j = 0; j < width; ++j) units.set(j, traits_, used[j]);
+      for (std::size_t i = 0; i < size; ++i) run_piece((begin + i) * inner + column, width);
+    }
+  }
+}
+
+template <class T>
 std::uint64_t Quantizer<T>::encode(T value, const Scale& scale) const noexcept {
   const auto wide = static_cast<double>(value);
   const double unit = format_.scale_rule == ScaleRule::kFixed ? given_unit_ : scale.unit;
@@ -382,6 +510,20 @@ std::uint64_t Quantizer<T>::encode(T value, const Scale& scale) const noexcept {
       return float_code(format_, traits_, wide);
     case Family::kBinary:
       return std::signbit(wide) ? 1 : 0;
+    case Family::kPosit:
+      return posit_code(format_.bits, format_.exponent_bits, wide);
+    case Family::kPowerOfTwo: {
+      const std::uint64_t sign = std::signbit(wide) ? std::uint64_t{1} << (format_.bits - 1) : 0;
+      if (wide == 0) return 0;
+      const int place = std::ilogb(wide) - (std::ilogb(unit) - power_window(format_));
+      return sign | static_cast<std::uint64_t>(place + (format_.is_log ? 0 : 1));
+    }
+    case Family::kMx:
+    case Family::kNvfp4:
+      if (method_ == Method::kScaledFloat)
+        return float_code(format_, traits_, nearest_element(format_, traits_, wide, unit));
+      code = std::nearbyint(wide / unit);
+      break;
     case Family::kTernary:
       code = wide > 0 ? 1 : wide < 0 ? -1 : 0;
       break;
@@ -411,6 +553,17 @@ T Quantizer<T>::decode(std::uint64_t code, const Scale& scale) const noexcept {
       return static_cast<T>(float_value(format_, traits_, code));
     case Family::kBinary:
       return static_cast<T>((code & 1) != 0 ? -unit : unit);
+    case Family::kPosit:
+      return static_cast<T>(posit_value(format_.bits, format_.exponent_bits, code));
+    case Family::kPowerOfTwo: {
+      const auto place = static_cast<int>(code & low_bits(format_.bits - 1)) - (format_.is_log ? 0 : 1);
+      const double magnitude = place < 0 ? 0 : std::ldexp(unit, place - power_window(format_));
+      return static_cast<T>((code >> (format_.bits - 1) & 1) != 0 ? -magnitude : magnitude);
+    }
+    case Family::kMx:
+    case Family::kNvfp4:
+      if (method_ == Method::kScaledFloat) return static_cast<T>(float_value(format_, traits_, code) * unit);
+      return static_cast<T>(signed_code * unit);
     case Family::kFixed:
       return static_cast<T>(std::ldexp(signed_code, -format_.fraction_bits));
     case Family::kUnsignedFixed:

@@ -3,11 +3,14 @@
 //   q = round(x)           in the carrier T, exactly once; formats.md says to what
 //
 // A format without a scale has one grid. The others are told theirs: the value of one code (unit), the ternary
-// threshold, the zero point.
+// threshold, the zero point. Formats with blocks (bfp, mx, nvfp4) find the unit of each block in its values
+// (block_scale.h); nvfp4 is told the unit of the tensor.
 //
 //   dfx  q = code * unit, unit a power of two          int   q = code * unit, any unit > 0 (the product is rounded to
 //   T) uint q = (code - zero_point) * unit                b1    q = sign(x) * unit          t2   q = |x| > threshold ?
 //   sign(x) * unit : 0
+//   bfp, mxint8   q = code * unit of the block            other mx, nvfp4   q = element * unit of the block
+//   posit         the nearest bit string                  po2  q = sign(x) 2^e, unit the largest of the window
 //
 // NaN gives NaN where the format has one; else what zero gives (b1: +unit), and `non_finite` counts it. Infinity
 // overflows as any large value, except that `wrap` gives 0, as for every value whose low bits are all zero.
@@ -67,15 +70,19 @@ class Quantizer {
   /// Whether every value of the carrier stays as it is, so that the pass can be skipped.
   bool is_identity() const noexcept { return method_ == Method::kIdentity; }
 
-  /// Whether run() reads its Scale: dfx, int, uint without fix=, b1 without :unit, t2.
+  /// Whether run() reads its Scale: dfx, int, uint without fix=, b1 without :unit, t2, po2, nvfp4.
   bool needs_scale() const noexcept { return needs_scale_; }
 
-  /// Errors: kInvalidArgument (dfx: not a power of two; a unit that is not positive or too close to the ends of T; a
-  /// zero point that is no code).
+  /// Elements that share a scale: B of bfpN/B, 32 of mx, 16 of nvfp4; 1 for all others.
+  std::size_t block() const noexcept { return format_.block == 0 ? 1 : static_cast<std::size_t>(format_.block); }
+
+  /// Errors: kInvalidArgument (dfx, po2: not a power of two; a unit that is not positive or too close to the ends of T;
+  /// a zero point that is no code).
   Status accepts(const Scale& scale) const;
 
   /// q[i] = round(x[i]); x may be q; any alignment. first_element: the place of x[0] in its tensor. statistics: null
-  /// for none, else added to. Precondition: accepts(scale).
+  /// for none, else added to. Blocks follow one another from x[0] on; the last may be shorter. Precondition:
+  /// accepts(scale).
   void run(const T* x, T* q, std::size_t count, std::uint64_t first_element, const Draw& draw, const Scale& scale,
            TensorStatistics* statistics) const noexcept;
 
@@ -84,8 +91,19 @@ class Quantizer {
   void run_channels(const T* x, T* q, std::size_t rows, std::size_t channels, std::uint64_t first_row, const Draw& draw,
                     const Scale* scales, TensorStatistics* statistics) const noexcept;
 
+  /// The scales of the blocks of x [length, inner], which lie along its first index; the last may be shorter. scales
+  /// [blocks, inner], blocks = ceil(length / block()). tensor: of nvfp4.
+  void block_scales(const T* x, std::size_t length, std::size_t inner, const Scale& tensor,
+                    Scale* scales) const noexcept;
+
+  /// q = round(x), [length, inner], with the scales that block_scales() gives, or with these where they are not null.
+  void run_blocks(const T* x, T* q, std::size_t length, std::size_t inner, std::uint64_t first_element,
+                  const Draw& draw, const Scale& tensor, const Scale* scales,
+                  TensorStatistics* statistics) const noexcept;
+
   /// The code of a value of the format, in format.bits bits: IEEE order for floats (NaN: the quiet one, positive),
-  /// two's complement, b1: the sign bit, t2: two's complement of -1, 0, 1.
+  /// two's complement, b1: the sign bit, t2: two's complement of -1, 0, 1; po2: the sign, then 0 for zero or the
+  /// place in the window. Formats with blocks: the scale is the block's.
   std::uint64_t encode(T value, const Scale& scale) const noexcept;
   T decode(std::uint64_t code, const Scale& scale) const noexcept;
 
@@ -96,16 +114,23 @@ class Quantizer {
     kDynamicFixed,
     kNarrowFloat,
     kWideFloat,
+    kPosit,
+    kPower,
     kInteger,
     kBinary,
-    kTernary
+    kTernary,
+    kScaledFloat
   };
 
   Quantizer() = default;
 
   kernels::FixedGrid<T> fixed_grid(double unit) const noexcept;
-  void round(const kernels::Piece<T>& piece, const kernels::FixedGrid<T>& fixed,
+  kernels::PowerGrid<T> power_grid(double top) const noexcept;
+  void round(const kernels::Piece<T>& piece, double unit, const kernels::FixedGrid<T>& fixed,
              const kernels::ScaledGrid& scaled) const noexcept;
+  /// block_scales() of one block of `width` columns.
+  void column_scales(const T* x, std::size_t rows, std::size_t stride, std::size_t width, const Scale& tensor,
+                     Scale* scales) const noexcept;
   bool is_scaled() const noexcept { return method_ >= Method::kInteger; }
 
   /// Pieces of at most kBlock elements whose scales repeat with `period`.
@@ -123,9 +148,9 @@ class Quantizer {
   const kernels::QuantizeKernels<T>* kernels_ = nullptr;
 };
 
-/// The scales of weights [rows, channels] from their values, exactly. dfx: one for the tensor, written to every
-/// channel; int, uint, b1, t2: one for each channel. `ovf=` of dfx counts on these values until the rate is met. scales
-/// [channels]. Allocates nothing.
+/// The scales of weights [rows, channels] from their values, exactly. dfx, po2, nvfp4: one for the tensor, written to
+/// every channel; int, uint, b1, t2: one for each channel. `ovf=` of dfx counts on these values until the rate is met.
+/// scales [channels]. Allocates nothing.
 template <class T>
 void weight_scales(const Format& format, const T* w, std::size_t rows, std::size_t channels, Scale* scales) noexcept;
 

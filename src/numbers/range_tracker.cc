@@ -122,6 +122,10 @@ void RangeTracker<T>::choose_scale() noexcept {
                                                              ? exponent_
                                                              : least_exponent<T>(format_, max_)))};
       break;
+    case Family::kPowerOfTwo:
+    case Family::kNvfp4:
+      scale_ = tensor_scale<T>(format_, max_);
+      break;
     default:
       scale_ = integer_scale<T>(format_, min_, max_);
       break;

@@ -6,6 +6,7 @@
 //     intN          unit = r / (2^(N-1) - 1)
 //     uintN         the same rule for both ends, 0 included; unit = (r_max - r_min) / (2^N - 1), zero point =
 //     nearest(-r_min / unit)
+//     po2N          unit = the power of two nearest to r         nvfp4   unit = r / (6 * 448)
 //   b1              unit = running mean |x|:  u <- 0.9 u + 0.1 mean |x|
 //   t2              threshold = 0.7 running mean |x|; unit = running mean of the magnitudes above the threshold before
 //   this step (the first step, which

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+
+#include "src/numbers/block_scale.h"
 
 namespace udnn::numbers {
 
@@ -103,6 +106,17 @@ Scale integer_scale(const Format& format, double min, double max) noexcept {
 }
 
 template <class T>
+Scale tensor_scale(const Format& format, double largest) noexcept {
+  if (format.family == Family::kNvfp4) return {.unit = nvfp4_tensor_scale(largest)};
+  if (largest == 0) return {};
+  constexpr int kMost = kIsDouble<T> ? 900 : 126;
+  const int e = std::ilogb(largest);
+  const double mantissa = std::ldexp(largest, -e);
+  const bool goes_on = mantissa >= (format.is_log ? std::numbers::sqrt2 : 1.5);
+  return {.unit = std::ldexp(1.0, std::clamp(e + (goes_on ? 1 : 0), -kMost, kMost - format.bits))};
+}
+
+template <class T>
 void weight_scales(const Format& format, const T* w, std::size_t rows, std::size_t channels, Scale* scales) noexcept {
   switch (format.family) {
     case Family::kDynamicFixed: {
@@ -113,6 +127,13 @@ void weight_scales(const Format& format, const T* w, std::size_t rows, std::size
         exponent = format.scale_rule == ScaleRule::kOverflowRate ? exponent_by_rate(format, w, rows * channels, largest)
                                                                  : least_exponent<T>(format, largest);
       std::fill_n(scales, channels, Scale{.unit = std::ldexp(1.0, static_cast<int>(exponent))});
+      break;
+    }
+    case Family::kPowerOfTwo:
+    case Family::kNvfp4: {
+      double min = 0;
+      const double max = range_of(w, rows * channels, min);
+      std::fill_n(scales, channels, tensor_scale<T>(format, std::max(max, -min)));
       break;
     }
     case Family::kInt:
@@ -142,6 +163,8 @@ template double least_exponent<float>(const Format&, double) noexcept;
 template double least_exponent<double>(const Format&, double) noexcept;
 template Scale integer_scale<float>(const Format&, double, double) noexcept;
 template Scale integer_scale<double>(const Format&, double, double) noexcept;
+template Scale tensor_scale<float>(const Format&, double) noexcept;
+template Scale tensor_scale<double>(const Format&, double) noexcept;
 template void weight_scales<float>(const Format&, const float*, std::size_t, std::size_t, Scale*) noexcept;
 template void weight_scales<double>(const Format&, const double*, std::size_t, std::size_t, Scale*) noexcept;
 

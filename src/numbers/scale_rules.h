@@ -25,4 +25,9 @@ double least_exponent(const Format& format, double largest) noexcept;
 template <class T>
 Scale integer_scale(const Format& format, double min, double max) noexcept;
 
+/// po2: the largest of the window, the power of two nearest to `largest` as the format rounds. nvfp4: see
+/// block_scale.h. 1 where largest = 0.
+template <class T>
+Scale tensor_scale(const Format& format, double largest) noexcept;
+
 }  // namespace udnn::numbers

@@ -1,0 +1,24 @@
+// src/numbers/block_scale.h: the scale that a block of neighbours shares, from the largest magnitude among them.
+//
+//   bfpN/B   2^s, the least s with (2^(N-1) - 1) 2^s >= max
+//   mx       2^s, emax the exponent of the element's largest value (mxint8: 0, with codes of 2^-6):
+//     floor  s = floor(log2 max) - emax        even   s = floor(log2(max rounded to the element's mantissa)) - emax
+//     ceil   s = ceil(log2 max) - emax         rceil  the least s with (largest element) 2^s >= max
+//   nvfp4    e4m3(max / (6 tensor)) * tensor,  tensor = (largest magnitude of the tensor) / (6 * 448) as a float
+//
+// s stays within -127 .. 127, the range of E8M0. A block of zeros gets the least scale.
+// Sources: Open Compute Project, "OCP Microscaling Formats (MX) Specification v1.0", section 6.3 (floor); NVIDIA,
+// "Introducing NVFP4 for Efficient and Accurate Low-Precision Inference", 2025.
+#pragma once
+
+#include "udnn/format.h"
+
+namespace udnn::numbers {
+
+/// The value of one code; for float elements what they are multiplied with. largest >= 0, finite. tensor: of nvfp4.
+double block_unit(const Format& format, double largest, double tensor) noexcept;
+
+/// nvfp4: the scale of the tensor, a float; 1 for a tensor of zeros.
+double nvfp4_tensor_scale(double largest) noexcept;
+
+}  // namespace udnn::numbers
