@@ -71,7 +71,7 @@ void set_masters(Engine& engine, std::span<const double> all) {
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (tensors[i].role == "m") {
       const std::size_t count = engine.values(i).size();
-      ASSERT_TRUE(engine.set_values(i, all.subspan(at, count), false).ok());
+      ASSERT_TRUE(engine.set_values(i, all.subspan(at, count), false, {}).ok());
       at += count;
     }
 }
@@ -139,6 +139,23 @@ TEST(Engine, HasTheGradientsOfItsLossForEveryKindOfLayer) {
            "6x6x1 - flatten - fc 4 nobias",
        })
     expect_gradients(layers, kSoftmax);
+}
+
+TEST(Engine, RefusesABlockThatDoesNotDivideWhatIsSummed) {
+  const auto refusal = [](const char* precision) {
+    EngineConfig config;
+    config.description = *network::parse_network("64 - fc 32 relu - fc 10");
+    config.precision = *Precision::parse(precision);
+    const auto engine = Engine::create(config);
+    return engine ? "accepted" : engine.error().message();
+  };
+  EXPECT_EQ(refusal("w=mxfp8, input.a=mxfp8, fc1.a=mxfp8, fc1.e=mxfp8, g=mxfp8, m=mxfp8"), "accepted");
+  EXPECT_EQ(refusal("a=mxfp8"),
+            "fc2.a: 10 values in a row are no multiple of the 32 in a block of mxfp8, expected another format there");
+  EXPECT_EQ(refusal("fc2.e=bfp4/4"),
+            "fc2.e: 10 values in a row are no multiple of the 4 in a block of bfp4/4, expected another format there");
+  EXPECT_EQ(refusal("fc1.w=bfp4/48"),
+            "fc1.w: 64 values in a row are no multiple of the 48 in a block of bfp4/48, expected another format there");
 }
 
 TEST(Engine, HasTheGradientsOfItsLossForEverySmoothActivation) {

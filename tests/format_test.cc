@@ -40,7 +40,7 @@ std::vector<std::string> names() {
         break;
       case numbers::Shape::kTwoByDot:
         if (row.format.family == Family::kPosit)
-          for (const char* n : {"2.0", "16.1", "32.5"}) list.push_back(prefix + n);
+          for (const char* n : {"2.0", "16.1", "32.4"}) list.push_back(prefix + n);
         else if (row.format.family == Family::kFloat)
           for (const char* n : {"1.0", "4.3", "11.51", "9.0"}) list.push_back(prefix + n);
         else

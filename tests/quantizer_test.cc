@@ -695,8 +695,9 @@ TEST(Quantizer, SaysWhatItDoesNotComputeYet) {
             "fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53");
   EXPECT_EQ(message("int8:pct=99.9"),
             "int8:pct=99.9: this version does not compute that scale rule; expected max, fix=S");
-  EXPECT_EQ(message("mxfp8:mse"),
-            "mxfp8:mse: this version does not compute that scale rule; expected max, fix=S, floor, ceil, rceil or even");
+  EXPECT_EQ(
+      message("mxfp8:mse"),
+      "mxfp8:mse: this version does not compute that scale rule; expected max, fix=S, floor, ceil, rceil or even");
   EXPECT_EQ(message("dfx8:mse"),
             "dfx8:mse: this version does not compute that scale rule; expected max, fix=S or ovf=R");
   const auto narrow = Quantizer<float>::create(format("fp64"), table);

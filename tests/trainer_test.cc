@@ -59,7 +59,8 @@ TEST(Trainer, LearnsAtEveryKindOfPrecision) {
   const auto team = Team::create(2);
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18",
-        "all=dfx12, s=fp32", "w=int4, a=uint8", "w=b1", "w=t2, a=fx3.3"}) {
+        "all=dfx12, s=fp32", "w=int4, a=uint8", "w=b1", "w=t2, a=fx3.3", "all=posit16.1", "w=po25, a=posit8.2",
+        "all=bfp8/2, m=bfp16/2:sr, s=bfp12/2"}) {
     Model model = model_of(precision);
     auto trainer =
         Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
@@ -73,8 +74,8 @@ TEST(Trainer, LearnsAtEveryKindOfPrecision) {
 TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const TemporaryFolder folder;
   const Problem problem;
-  for (const char* precision :
-       {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8"})
+  for (const char* precision : {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr",
+                                "w=b1, a=int8", "all=bfp8/2, m=bfp16/4:sr, s=bfp16/3", "w=po24, all=posit12.1"})
     for (const std::size_t cut : Sizes{1, 8, 13, 24}) {
       SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
       TrainerConfig config{
@@ -158,8 +159,8 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
   const TemporaryFolder folder;
   const Problem problem;
   const auto team = Team::create(2);
-  for (const char* precision :
-       {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40"}) {
+  for (const char* precision : {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2",
+                                "all=fp64, w=fx2.40", "w=bfp5/4", "w=posit8.1", "w=po24:log"}) {
     SCOPED_TRACE(precision);
     Model model = model_of(precision);
     train(model, {{.epochs = 2, .batch = 16, .learning_rate = 0.01}, {}}, problem, folder.file("checkpoint.udnn"));
@@ -180,6 +181,38 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
       const auto loaded = network::load_model(folder.file(name), {.batch = 12, .workers = 2});
       ASSERT_TRUE(loaded) << loaded.error().message();
       EXPECT_EQ(outputs_of(*loaded->engine), want) << name;
+    }
+  }
+}
+
+TEST(ModelFile, KeepsTheScaleOfEveryBlock) {
+  const TemporaryFolder folder;
+  for (const char* precision : {"w=mxfp4", "w=mxfp8:even, m=mxfp8", "w=mxint8, m=mxint8:rdn", "w=nvfp4, m=nvfp4:rup"}) {
+    SCOPED_TRACE(precision);
+    Model model;
+    model.config.description = *network::parse_network("32 - fc 64 tanh - fc 10");
+    model.config.precision = *Precision::parse(precision);
+    model.config.batch = 1;
+    auto engine = network::Engine::create(model.config);
+    ASSERT_TRUE(engine) << engine.error().message();
+    model.engine = std::move(*engine);
+    Team::create(1)->run([&](Worker& worker) { model.engine->draw_weights(worker, 0); });
+    model.facts = base::Value::object();
+    const auto values_of = [](const network::Engine& held) {
+      std::vector<std::vector<double>> all;
+      for (std::size_t i = 0; i < held.tensors().size(); ++i) all.push_back(held.values(i));
+      return all;
+    };
+    for (const auto kind : {network::ModelKind::kCheckpoint, network::ModelKind::kModel}) {
+      const std::string first = folder.file("first.udnn"), second = folder.file("second.udnn");
+      ASSERT_TRUE(network::save_model(first, model, kind).ok());
+      const auto loaded = network::load_model(first, {.training = kind == network::ModelKind::kCheckpoint});
+      ASSERT_TRUE(loaded) << loaded.error().message();
+      if (kind == network::ModelKind::kCheckpoint) {
+        EXPECT_EQ(values_of(*loaded->engine), values_of(*model.engine));
+      }
+      ASSERT_TRUE(network::save_model(second, *loaded, kind).ok());
+      EXPECT_EQ(folder.read("second.udnn"), folder.read("first.udnn"));
     }
   }
 }
