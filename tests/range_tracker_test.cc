@@ -29,7 +29,7 @@ RangeTracker<T> tracker(std::string_view text) {
 
 template <class T>
 void see(RangeTracker<T>& range, const std::vector<T>& values) {
-  RangeObservation observation;
+  RangeObservation observation = range.observation();
   range.observe(values.data(), values.size(), observation);
   range.update(observation);
 }
@@ -64,6 +64,71 @@ TEST(RangeTracker, TakesTheLeastPowerOfTwoThatHoldsTheMaximum) {
   }
   EXPECT_EQ(range.scale().unit, 0.5);
   EXPECT_LE(running, 63.5);
+}
+
+TEST(RangeTracker, LooksPastTheLargestByPercentileAndByError) {
+  std::vector<double> values(1000);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = (i % 2 == 0 ? 1.0 : -1.0) * static_cast<double>(i + 1) / 1000;
+  values[998] = 1e6;  // two outliers
+  values[999] = -1e6;
+  auto all = tracker<double>("int8:pct=100");
+  see(all, values);
+  EXPECT_EQ(all.scale().unit, 1e6 / 127);
+  for (const char* text : {"int8:pct=99.8", "int8:ovf=0.002", "int8:pct=99"}) {
+    auto most = tracker<double>(text);
+    see(most, values);
+    EXPECT_EQ(most.scale().unit, 1.0 / 127) << text;  // 0.998 and 0.99 lie in the bin that ends at 1
+  }
+  auto half = tracker<double>("uint8:pct=50");
+  see(half, values);
+  EXPECT_EQ(half.scale().unit, (0.5625 + 0.5625) / 255);  // 0.5 itself opens the bin 0.5 .. 0.5625
+  auto fixed = tracker<double>("dfx8:pct=99");
+  see(fixed, values);
+  EXPECT_EQ(fixed.scale().unit, 0x1p-6);
+}
+
+TEST(RangeTracker, MseIsTheLeastOfItsCandidates) {
+  // Half of the values fill 0 .. 1, one is 3: at 3 bits it is worth clipping, at 12 bits it is not.
+  std::vector<double> values(1001);
+  for (std::size_t i = 0; i < 1000; ++i) values[i] = static_cast<double>(i) / 1000;
+  values[1000] = 3;
+  const auto range_at = [&](const char* text, double codes) {
+    auto range = tracker<double>(text);
+    see(range, values);
+    return range.scale().unit * codes;
+  };
+  EXPECT_LT(range_at("int3:mse", 3), 1.5);
+  EXPECT_DOUBLE_EQ(range_at("int12:mse", 2047), 3);
+  // The true error of the chosen scale is no worse than that of the largest.
+  const auto error_at = [&](const char* text) {
+    auto range = tracker<double>(text);
+    see(range, values);
+    const auto q = numbers::Quantizer<double>::create(format(text), *machine::usable_kernel_tables().front());
+    numbers::TensorStatistics statistics;
+    std::vector<double> rounded(values.size());
+    q->run(values.data(), rounded.data(), values.size(), 0, {}, range.scale(), &statistics);
+    return statistics.error_squares;
+  };
+  EXPECT_LT(error_at("int3:mse"), 0.5 * error_at("int3"));
+  EXPECT_LT(error_at("dfx4:mse"), 0.9 * error_at("dfx4"));
+}
+
+TEST(WeightScales, FollowTheSameRulesForEachChannel) {
+  // Column 0: 1 .. 100 and an outlier; column 1: the same times 1/4.
+  std::vector<float> w;
+  for (int i = 1; i <= 100; ++i) {
+    const float value = i == 100 ? 1e4F : static_cast<float>(i);
+    w.push_back(value);
+    w.push_back(-value / 4);
+  }
+  Scale scales[2];
+  numbers::weight_scales(format("int8:pct=95"), w.data(), 100, 2, scales);
+  EXPECT_EQ(scales[0].unit, static_cast<double>(static_cast<float>(96.0 / 127)));  // 95 lies in 88 .. 96
+  EXPECT_EQ(scales[1].unit, static_cast<double>(static_cast<float>(24.0 / 127)));
+  numbers::weight_scales(format("dfx8:pct=95"), w.data(), 100, 2, scales);
+  EXPECT_EQ(scales[0].unit, 1);
+  EXPECT_EQ(scales[1].unit, 1);
 }
 
 TEST(RangeTracker, StaysWithinTheCarrier) {

@@ -21,7 +21,8 @@ Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uin
     if (!tracker) return tracker.error();
     made.tracker_.emplace(std::move(*tracker));
     made.scale_ = made.tracker_->scale();
-    made.observations_.resize(base::ceil_div(largest, made.chunk()));
+    made.observations_.assign(base::ceil_div(largest, made.chunk()), made.tracker_->observation());
+    made.all_observed_ = made.tracker_->observation();
   }
   made.chunk_statistics_.resize(2 * base::ceil_div(largest, made.has_blocks() ? kChunk / 2 : kChunk) +
                                 1);  // chunks of whole rows or blocks are longer than half the size
@@ -88,14 +89,14 @@ void RoleQuantizer<T>::whole(Worker& worker, const T* x, T* q, std::size_t count
 
   if (tracker_ && (pass.training || !tracker_->primed())) {
     for (std::size_t chunk = mine.begin; chunk < mine.end; ++chunk) {
-      observations_[chunk] = {};
+      observations_[chunk].clear();
       tracker_->observe(x + chunk * length, size_of(chunk), observations_[chunk]);
     }
     worker.barrier();
     if (worker.index == 0) {
-      numbers::RangeObservation all;
-      for (std::size_t chunk = 0; chunk < chunks; ++chunk) all.merge(observations_[chunk]);
-      tracker_->update(all);
+      all_observed_.clear();
+      for (std::size_t chunk = 0; chunk < chunks; ++chunk) all_observed_.merge(observations_[chunk]);
+      tracker_->update(all_observed_);
       scale_ = tracker_->scale();
     }
     worker.barrier();

@@ -117,8 +117,9 @@ class RoleQuantizer {
   std::uint64_t seed_ = 0;
   std::uint32_t tensor_ = 0;
   std::size_t inner_ = 1;
-  std::vector<numbers::Scale> block_scales_;                 // [blocks], or none
-  std::vector<numbers::RangeObservation> observations_;      // [chunks], where the format has a range
+  std::vector<numbers::Scale> block_scales_;             // [blocks], or none
+  std::vector<numbers::RangeObservation> observations_;  // [chunks], where the format has a range
+  numbers::RangeObservation all_observed_;
   std::vector<numbers::TensorStatistics> chunk_statistics_;  // [chunks]
   numbers::TensorStatistics statistics_;
 };

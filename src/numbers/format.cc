@@ -546,7 +546,9 @@ bool computes(const Format& format) {
     case ScaleRule::kFixed:
       return true;
     case ScaleRule::kOverflowRate:
-      return format.family == Family::kDynamicFixed;
+    case ScaleRule::kPercentile:
+    case ScaleRule::kLeastSquares:
+      return format.block == 0;
     case ScaleRule::kFloor:
     case ScaleRule::kCeil:
     case ScaleRule::kRceil:

@@ -178,10 +178,8 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
           "{}: {} significant bits need the wide carrier, which this version lacks; expected at most 53",
           to_string(format), t.significant_bits);
     return base::refusal(StatusCode::kUnsupported,
-                         "{}: this version does not compute that scale rule; expected max, fix=S{}", to_string(format),
-                         format.family == Family::kDynamicFixed ? " or ovf=R"
-                         : format.family == Family::kMx         ? ", floor, ceil, rceil or even"
-                                                                : "");
+                         "{}: this version does not compute that scale rule in blocks; expected max, fix=S{}",
+                         to_string(format), format.family == Family::kMx ? ", floor, ceil, rceil or even" : "");
   }
   const bool is_double = sizeof(T) == sizeof(double);
   if (!is_double && !fits_float_carrier(format) && !is_carrier<T>(format) &&

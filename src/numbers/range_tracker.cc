@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "src/base/refusal.h"
+#include "src/numbers/magnitude_histogram.h"
 #include "src/numbers/scale_rules.h"
 
 namespace udnn::numbers {
@@ -20,6 +21,12 @@ double averaged(double running, double now, bool has_running) noexcept {
 
 }  // namespace
 
+void RangeObservation::clear() noexcept {
+  count = above[0] = above[1] = 0;
+  min = max = magnitude = magnitude_above = 0;
+  std::fill(histogram.begin(), histogram.end(), 0U);
+}
+
 void RangeObservation::merge(const RangeObservation& other) noexcept {
   count += other.count;
   min = std::min(min, other.min);
@@ -28,6 +35,7 @@ void RangeObservation::merge(const RangeObservation& other) noexcept {
   above[0] += other.above[0];
   above[1] += other.above[1];
   magnitude_above += other.magnitude_above;
+  for (std::size_t i = 0; i < other.histogram.size(); ++i) histogram[i] += other.histogram[i];
 }
 
 template <class T>
@@ -43,26 +51,37 @@ Result<RangeTracker<T>> RangeTracker<T>::create(const Format& format, const kern
 }
 
 template <class T>
+RangeObservation RangeTracker<T>::observation() const {
+  RangeObservation made;
+  if (wants_histogram(format_)) made.histogram.resize(kMagnitudeBins);
+  return made;
+}
+
+template <class T>
 void RangeTracker<T>::observe(const T* x, std::size_t count, RangeObservation& observation) const noexcept {
   double threshold[2] = {scale_.threshold, 0};
-  if (format_.scale_rule == ScaleRule::kOverflowRate) {
+  if (wants_histogram(format_)) count_magnitudes(x, count, 1, std::span(observation.histogram));
+  if (has_controller()) {
     const double border = border_of_largest_code(format_);
     threshold[0] = border * scale_.unit;
     threshold[1] = border * scale_.unit / 2;
   }
   const kernels::PieceRange range = kernels_->range(x, count, threshold);
+  // No histogram in it: merge() adds none then.
   observation.merge({.count = static_cast<std::uint64_t>(range.finite),
                      .min = range.min,
                      .max = range.max,
                      .magnitude = range.magnitude,
                      .above = {static_cast<std::uint64_t>(range.above[0]), static_cast<std::uint64_t>(range.above[1])},
-                     .magnitude_above = range.magnitude_above});
+                     .magnitude_above = range.magnitude_above,
+                     .histogram = {}});
 }
 
 template <class T>
 void RangeTracker<T>::update(const RangeObservation& observation) noexcept {
-  const double largest = std::max(observation.max, -observation.min);
+  double largest = std::max(observation.max, -observation.min);
   if (largest == 0) return;
+  if (wants_histogram(format_)) largest = range_by_rule(format_, observation.histogram, largest);
   const double mean = observation.magnitude / static_cast<double>(observation.count);
   switch (format_.family) {
     case Family::kBinary:
@@ -74,15 +93,17 @@ void RangeTracker<T>::update(const RangeObservation& observation) noexcept {
       if (above > 0) max_ = averaged(max_, observation.magnitude_above / above, primed_);
       break;
     }
-    case Family::kUnsignedInt:
-      max_ = primed_ ? followed(max_, observation.max) : observation.max;
-      min_ = primed_ ? -followed(-min_, -observation.min) : observation.min;
+    case Family::kUnsignedInt: {
+      const double above = std::min(observation.max, largest), below = std::min(-observation.min, largest);
+      max_ = primed_ ? followed(max_, above) : above;
+      min_ = primed_ ? -followed(-min_, below) : -below;
       break;
+    }
     default:
       max_ = primed_ ? followed(max_, largest) : largest;
       break;
   }
-  if (format_.scale_rule == ScaleRule::kOverflowRate) {
+  if (has_controller()) {
     if (!primed_) {
       exponent_ = least_exponent<T>(format_, largest);
     } else {
@@ -118,9 +139,8 @@ void RangeTracker<T>::choose_scale() noexcept {
                 .threshold = kTernaryCut * min_};
       break;
     case Family::kDynamicFixed:
-      scale_ = {.unit = std::ldexp(1.0, static_cast<int>(format_.scale_rule == ScaleRule::kOverflowRate
-                                                             ? exponent_
-                                                             : least_exponent<T>(format_, max_)))};
+      scale_ = {.unit =
+                    std::ldexp(1.0, static_cast<int>(has_controller() ? exponent_ : least_exponent<T>(format_, max_)))};
       break;
     case Family::kPowerOfTwo:
     case Family::kNvfp4:

@@ -7,6 +7,8 @@
 //     uintN         the same rule for both ends, 0 included; unit = (r_max - r_min) / (2^N - 1), zero point =
 //     nearest(-r_min / unit)
 //     po2N          unit = the power of two nearest to r         nvfp4   unit = r / (6 * 448)
+//   pct=, mse, and ovf= of int and uint: r follows the range that the rule finds in each tensor
+//                   (magnitude_histogram.h) instead of m; both ends of uint are cut there
 //   b1              unit = running mean |x|:  u <- 0.9 u + 0.1 mean |x|
 //   t2              threshold = 0.7 running mean |x|; unit = running mean of the magnitudes above the threshold before
 //   this step (the first step, which
@@ -22,6 +24,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/kernel_table.h"
 #include "src/numbers/quantizer.h"
@@ -38,8 +41,10 @@ struct RangeObservation {
   double magnitude = 0;  ///< sum |x|
   std::uint64_t above[2] = {
       0, 0};  ///< ovf: |v| at or above the largest code, at s and at s - 1; t2: above the threshold, and not used
-  double magnitude_above = 0;  ///< t2: sum of the magnitudes above the threshold
+  double magnitude_above = 0;            ///< t2: sum of the magnitudes above the threshold
+  std::vector<std::uint32_t> histogram;  ///< [kMagnitudeBins] where the rule wants it, else none
 
+  void clear() noexcept;  ///< keeps the histogram's room
   void merge(const RangeObservation& other) noexcept;
 };
 
@@ -56,6 +61,9 @@ class RangeTracker {
   /// Whether a tensor has been seen. Before, scale() is 1.
   bool primed() const noexcept { return primed_; }
 
+  /// An empty one, with all the room that observe() needs.
+  RangeObservation observation() const;
+
   void observe(const T* x, std::size_t count, RangeObservation& observation) const noexcept;
   void update(const RangeObservation& observation) noexcept;
   Scale scale() const noexcept { return scale_; }
@@ -67,6 +75,10 @@ class RangeTracker {
  private:
   RangeTracker() = default;
 
+  /// ovf=R of dfx, which looks at counts over many tensors.
+  bool has_controller() const noexcept {
+    return format_.scale_rule == ScaleRule::kOverflowRate && format_.family == Family::kDynamicFixed;
+  }
   void choose_scale() noexcept;
   void choose_exponent() noexcept;
 

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "src/numbers/block_scale.h"
+#include "src/numbers/magnitude_histogram.h"
 
 namespace udnn::numbers {
 
@@ -46,6 +47,16 @@ double exponent_by_rate(const Format& format, const T* w, std::size_t count, dou
   return exponent;
 }
 
+/// The range that a rule with a histogram gives to w[0], w[stride], ...
+template <class T>
+double range_of_values(const Format& format, const T* w, std::size_t count, std::size_t stride,
+                       double largest) noexcept {
+  if (largest == 0) return 0;
+  std::uint32_t bins[kMagnitudeBins] = {};
+  count_magnitudes(w, count, stride, std::span(bins));
+  return range_by_rule(format, bins, largest);
+}
+
 template <class T>
 void integer_scales(const Format& format, const T* w, std::size_t rows, std::size_t channels, Scale* scales) noexcept {
   for (std::size_t c = 0; c < channels; ++c) scales[c] = {.unit = 0, .threshold = 0};  // the largest, and the lowest
@@ -56,7 +67,15 @@ void integer_scales(const Format& format, const T* w, std::size_t rows, std::siz
       scales[c].unit = std::max(scales[c].unit, value);
       scales[c].threshold = std::min(scales[c].threshold, value);
     }
-  for (std::size_t c = 0; c < channels; ++c) scales[c] = integer_scale<T>(format, scales[c].threshold, scales[c].unit);
+  for (std::size_t c = 0; c < channels; ++c) {
+    double max = scales[c].unit, min = scales[c].threshold;
+    if (wants_histogram(format)) {
+      const double range = range_of_values(format, w + c, rows, channels, std::max(max, -min));
+      max = std::min(max, range);
+      min = std::max(min, -range);
+    }
+    scales[c] = integer_scale<T>(format, min, max);
+  }
 }
 
 /// unit = mean of the magnitudes above the threshold, of all where `takes_all`. Sums in order of the rows.
@@ -121,8 +140,9 @@ void weight_scales(const Format& format, const T* w, std::size_t rows, std::size
   switch (format.family) {
     case Family::kDynamicFixed: {
       double min = 0;
-      const double max = range_of(w, rows * channels, min), largest = std::max(max, -min);
-      double exponent = 0;
+      const double max = range_of(w, rows * channels, min);
+      double largest = std::max(max, -min), exponent = 0;
+      if (wants_histogram(format)) largest = range_of_values(format, w, rows * channels, 1, largest);
       if (largest > 0)
         exponent = format.scale_rule == ScaleRule::kOverflowRate ? exponent_by_rate(format, w, rows * channels, largest)
                                                                  : least_exponent<T>(format, largest);
