@@ -34,8 +34,14 @@ done
 
 # Half of the way, then the rest: the same bytes.
 "${train[@]}" --epochs 4 --steps 70 --out half.udnn >/dev/null
-"$udnn" train --resume half.udnn digits --epochs 4 --out half.udnn --quiet >/dev/null
-cmp -s two.udnn half.udnn || fail 'a resumed run writes other bytes'
+"$udnn" train --resume half.udnn digits --epochs 4 --out whole.udnn --quiet >/dev/null
+cmp -s two.udnn whole.udnn || fail 'a resumed run writes other bytes'
+"$udnn" train --resume half.udnn digits --epochs 4 --quiet >/dev/null
+cmp -s two.udnn half.udnn || fail 'a resumed run without --out leaves its file as it was'
+! "$udnn" train --resume half.udnn digits --lr 0.5 --quiet 2>said.txt || fail '--resume takes another learning rate'
+grep -q -- '--lr: stands in the file' said.txt || fail "--resume with --lr says $(<said.txt)"
+! "$udnn" export two.udnn two.udnn 2>said.txt || fail 'a model is exported over itself'
+grep -q 'the model itself' said.txt || fail "export over itself says $(<said.txt)"
 
 # The log: a line for the run, for each step, for the roles at the first step, for each epoch and for the end.
 "${train[@]}" --epochs 2 --log run.jsonl >/dev/null

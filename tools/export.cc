@@ -1,4 +1,5 @@
 // udnn export, udnn import: weights to other programs and from them.
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
@@ -29,6 +30,9 @@ network::TensorLayout layout_of(const std::string& layout, const std::string& pa
 }
 
 Status export_model(const ExportOptions& options) {
+  std::error_code error;
+  if (std::filesystem::equivalent(options.model, options.to, error))
+    return base::invalid("{}: the model itself, expected another file to write", options.to);
   auto model = network::load_model(options.model, {});
   if (!model) return model.error();
   if (options.to.ends_with(".udnn")) {

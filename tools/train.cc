@@ -1,8 +1,10 @@
 // udnn train: a network, a data set, a precision or several.
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +35,7 @@ struct TrainOptions {
   std::vector<std::string> what;  // NET DATA, or DATA with --resume
   std::vector<std::string> precisions = {"all=fp32"};
   std::size_t epochs = 10;
-  bool epochs_given = false;
+  bool epochs_given = false;  // with --resume: instead of what the file says
   std::size_t steps = 0;
   std::size_t batch = 64;
   std::string optimizer = "sgd";
@@ -189,7 +191,7 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   };
   if (Status status = save(run.state); !status.ok()) return status;  // from now on there is something to go on from
 
-  std::size_t drawn_epoch = run.config.epochs;
+  std::size_t drawn_epoch = std::numeric_limits<std::size_t>::max();
   const training::TrainerEvents events{
       .on_step =
           [&](const training::StepEvent& event) {
@@ -233,6 +235,15 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   if (Status status = save(trainer->state()); !status.ok()) return status;
   if (Status status = log->end(outcome.evaluation); !status.ok()) return status;
   return outcome;
+}
+
+/// What did not learn is written and reported, and is still no success.
+Status diverged(const TrainOutcome& outcome) {
+  if (std::isfinite(outcome.evaluation.loss)) return {};
+  return base::invalid(
+      "{}: diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
+      "expected a lower --lr or a wider format",
+      outcome.precision, outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
 }
 
 base::Value outcome_value(const TrainOutcome& outcome, int threads) {
@@ -317,6 +328,8 @@ Status train(const TrainOptions& options) {
     }
   }
   if (options.json) fmt::print("{}\n", base::to_json(single ? runs.items()[0] : base::Value::object({{"runs", runs}})));
+  for (const TrainOutcome& outcome : outcomes)
+    if (Status status = diverged(outcome); !status.ok()) return status;
   return {};
 }
 
@@ -336,7 +349,8 @@ void add_train(CLI::App& app, Action& action) {
       ->capture_default_str();
   CLI::Option* const epochs =
       verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
-  verb->add_option("--steps", options->steps, "Stop after so many steps in all; the schedule stays that of the epochs");
+  CLI::Option* const steps = verb->add_option("--steps", options->steps,
+                                              "Stop after so many steps in all; the schedule stays that of the epochs");
   verb->add_option("--batch", options->batch, "Samples in a step")->capture_default_str();
   verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")
       ->capture_default_str();
@@ -370,7 +384,8 @@ void add_train(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"auto", "native", "emulated"}))
       ->capture_default_str();
   verb->add_option("--out", options->out, "Where the model goes: before the first step, after each epoch, at the end");
-  verb->add_option("--resume", options->resume, "Go on from a file of --out; then DATA alone is named");
+  verb->add_option("--resume", options->resume,
+                   "Go on from a file of --out, and write there unless --out names another; then DATA alone is named");
   verb->add_option("--init", options->init, "Start from the weights of a file of --out or of udnn import");
   verb->add_option("--log", options->log, "One JSON object a line: every step, every epoch, the roles now and then");
   verb->add_option("--log-roles-every", options->log_roles_every,
@@ -382,12 +397,33 @@ void add_train(CLI::App& app, Action& action) {
       "Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 "
       "--out model.udnn\n\n" +
       network::network_help());
-  verb->callback([options, epochs, &action] {
+  // What a run that goes on may be told; the file says everything else.
+  const std::vector<const CLI::Option*> for_resume = {epochs,
+                                                      steps,
+                                                      verb->get_option("--out"),
+                                                      verb->get_option("--resume"),
+                                                      verb->get_option("--threads"),
+                                                      verb->get_option("--log"),
+                                                      verb->get_option("--log-roles-every"),
+                                                      verb->get_option("--json"),
+                                                      verb->get_option("--quiet"),
+                                                      verb->get_option("what")};
+  verb->callback([options, epochs, for_resume, verb, &action] {
     const std::size_t wanted = options->resume.empty() ? 2 : 1;
     if (options->what.size() < wanted) throw CLI::RequiredError(options->what.empty() && wanted == 2 ? "net" : "data");
     if (options->what.size() > wanted)
       throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
     options->epochs_given = epochs->count() > 0;
+    if (options->epochs == 0 && options->steps > 0)
+      throw CLI::ValidationError("--epochs: 0 together with --steps, expected at least 1");
+    if (!options->resume.empty()) {
+      for (const CLI::Option* option : verb->get_options())
+        if (option->count() > 0 && std::find(for_resume.begin(), for_resume.end(), option) == for_resume.end())
+          throw CLI::ValidationError(option->get_name() +
+                                     ": stands in the file of --resume, expected only --epochs, "
+                                     "--steps, --out, --threads, --log, --log-roles-every, --json or --quiet with it");
+      if (options->out.empty()) options->out = options->resume;
+    }
     action = [options] { return train(*options); };
   });
 }

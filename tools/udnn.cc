@@ -1,11 +1,18 @@
 // udnn: the command line; verb.h says what every verb promises.
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "src/base/nearest.h"
 
 #include "tools/interrupt.h"
 #include "tools/verb.h"
@@ -16,6 +23,45 @@ namespace {
 Status flush_output() {
   if (std::fflush(stdout) == 0) return {};
   return {StatusCode::kIoError, fmt::format("standard output: {}", std::strerror(errno))};
+}
+
+std::string hint_for(std::string_view word, const std::vector<std::string>& known) {
+  return base::did_you_mean(word, std::vector<std::string_view>(known.begin(), known.end()));
+}
+
+/// A verb or an option that is not there, or nothing. The parser alone would complain of the words after it.
+std::string unknown_word(const CLI::App& app, std::span<char* const> words) {
+  const CLI::App* verb = &app;
+  std::size_t at = 0;
+  while (at < words.size() && words[at][0] != '-' && !verb->get_subcommands({}).empty()) {
+    std::vector<std::string> names;
+    const CLI::App* found = nullptr;
+    for (const CLI::App* sub : verb->get_subcommands({})) {
+      names.push_back(sub->get_name());
+      if (names.back() == words[at]) found = sub;
+    }
+    if (found == nullptr) return fmt::format("unknown verb '{}'{}", words[at], hint_for(words[at], names));
+    verb = found;
+    ++at;
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (; at < words.size(); ++at) {
+    const std::string_view word = words[at];
+    const std::string_view name = word.substr(0, word.find('='));
+    if (name == "--" || !name.starts_with("--")) continue;
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return fmt::format("unknown option '{}'{}", name, hint_for(name, names));
+  }
+  return {};
+}
+
+/// "udnn train --help", as far as there is such a verb.
+std::string help_of(const CLI::App& app) {
+  std::string text = "udnn";
+  for (const CLI::App* verb : app.get_subcommands()) text += " " + verb->get_name();
+  return text + " --help";
 }
 
 int run(int argc, char** argv) {
@@ -35,12 +81,18 @@ int run(int argc, char** argv) {
   add_export(app, action);
   add_import(app, action);
 
+  app.set_version_flag("--version", std::string("udnn ") + UDNN_VERSION);
+  const std::span<char* const> words(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
+  if (const std::string unknown = unknown_word(app, words); !unknown.empty()) {
+    fmt::print(stderr, "udnn: {}\n", unknown);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "udnn: {} (see udnn --help)\n", error.what());
+    fmt::print(stderr, "udnn: {} (see {})\n", error.what(), help_of(app));
     return 2;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "src/base/philox.h"
@@ -62,7 +63,7 @@ Result<TrainerSummary> Trainer::run(const TrainerEvents& events) {
   TrainerSummary summary;
   const std::size_t per_epoch = steps_per_epoch();
   std::vector<std::uint32_t> order;
-  std::size_t shuffled = config_.epochs;  // the epoch that `order` belongs to; none yet
+  std::size_t shuffled = std::numeric_limits<std::size_t>::max();  // the epoch that `order` belongs to; none yet
   draw_weights(static_cast<std::uint32_t>(state_.step));
 
   const std::uint64_t last = config_.steps > 0 ? config_.steps : std::uint64_t{config_.epochs} * per_epoch;
