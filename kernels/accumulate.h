@@ -141,7 +141,7 @@ struct Accumulate {
       if (args.by_column)
         each.template all_rows<4, true>(args, j, count);
       else
-        each.template all_rows<8, false>(args, j, count);
+        each.template all_rows<Lanes::kIsNative ? 8 : 4, false>(args, j, count);
     }
   }
 
