@@ -1,7 +1,6 @@
 // kernels/accumulate.h: products whose accumulator has a format of its own (operands: accumulate_kernels.h).
 //
-//   acc[i] = round(odd(acc[i] + a[i, k] * b[k]))       8 rows of one vector of columns: 8 chains, each waiting for
-//   itself
+//   acc[i] = round(odd(acc[i] + a[i, k] * b[k]))       8 rows (4 in wider lanes) of one vector: as many chains
 //
 // odd(): simd/odd_sum.h. Is it needed? If both factors have few bits, rounding the sum to the carrier first would seem
 // safe: with factors of p and q bits and 1 + M of the accumulator, p + q + M + 3 <= 24 leaves room for all bits of sums

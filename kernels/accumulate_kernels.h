@@ -6,7 +6,8 @@
 //   or, chunk = C > 1, after every C of them:   p = fma(a, b, p) in the carrier, from 0;   c[i, j] = round(c[i, j] + p)
 //
 // round() is done once, from the exact value of its argument: c + a * b is never a number of the carrier in between.
-// Zeros have the sign that nearest-even addition gives them. Every instruction set gives the same bits.
+// Zeros have the sign that nearest-even addition gives them. Every instruction set gives the same bits; but
+// where there is no FMA the chunks of a double carrier take products below 2^-900 for 2^-900.
 #pragma once
 
 #include <cstddef>

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "src/base/refusal.h"
+#include "src/numbers/quantizer.h"
 
 namespace udnn::ops {
 
@@ -86,15 +86,6 @@ StepsOn steps_on(Rounding rounding, bool is_negative) noexcept {
   return rounding == (is_negative ? Rounding::kDown : Rounding::kUp) ? StepsOn::kFromAny : StepsOn::kNever;
 }
 
-/// What a magnitude beyond the range becomes. Modes that point inward keep the largest.
-double beyond_range(const Format& format, double largest, bool is_negative) noexcept {
-  const bool points_inward =
-      format.rounding == Rounding::kTowardZero || format.rounding == (is_negative ? Rounding::kUp : Rounding::kDown);
-  if (format.overflow == Overflow::kSaturate || points_inward) return largest;
-  return format.overflow == Overflow::kNan ? std::numeric_limits<double>::quiet_NaN()
-                                           : std::numeric_limits<double>::infinity();
-}
-
 AccumulatorGrid grid_of(const Format& format) noexcept {
   const FormatTraits t = traits(format);
   AccumulatorGrid grid;
@@ -111,7 +102,8 @@ AccumulatorGrid grid_of(const Format& format) noexcept {
   grid.smallest_normal = std::ldexp(1.0, t.min_exponent);
   grid.beyond = std::ldexp(1.0, std::max(t.max_exponent + 1, t.min_exponent));
   grid.largest = t.largest;
-  for (const bool is_negative : {false, true}) grid.over[is_negative] = beyond_range(format, t.largest, is_negative);
+  for (const bool is_negative : {false, true})
+    grid.over[is_negative] = numbers::beyond_range(format, t.largest, is_negative);
   grid.flush_below = format.flushes_subnormals ? grid.smallest_normal : 0;
   return grid;
 }
