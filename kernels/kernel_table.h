@@ -13,6 +13,7 @@
 #include <span>
 #include <type_traits>
 
+#include "kernels/accumulate_kernels.h"
 #include "kernels/depthwise_kernels.h"
 #include "kernels/elementwise_kernels.h"
 #include "kernels/gemm_kernel.h"
@@ -36,6 +37,7 @@ enum Feature : unsigned {
 template <class T>
 struct CarrierKernels {
   GemmKernel<T> gemm;
+  AccumulateKernels<T> accumulate;
   DepthwiseKernels<T> depthwise;
   ElementwiseKernels<T> elementwise;
   QuantizeKernels<T> quantize;

@@ -176,7 +176,8 @@ TEST(Engine, HasTheGradientsOfEveryLoss) {
 TEST(Engine, GivesTheSameBytesForAnyNumberOfThreads) {
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=e5m2:sr, m=bf16:sr", "all=fx4.8, e=fx2.14, g=fx2.14, m=fx4.12:sr",
-        "all=dfx10, m=dfx14:sr", "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2"}) {
+        "all=dfx10, m=dfx14:sr", "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2", "acc=f6.5",
+        "all=fx4.8, acc=fx6.8:wrap, conv*.acc=fx8.12/7"}) {
     SCOPED_TRACE(precision);
     const auto after_steps = [&](int threads) {
       const auto engine = engine_of(config_of(
@@ -211,7 +212,7 @@ TEST(Engine, GathersStatisticsWithoutChangingABit) {
 }
 
 TEST(Engine, AllocatesNothingInAStep) {
-  for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8"}) {
+  for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8", "acc=e4m3"}) {
     const auto engine =
         engine_of(config_of("8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - batchnorm - fc 10", precision, 8, 2));
     const Samples samples(*engine, 8);
@@ -274,13 +275,53 @@ TEST(Engine, InfersTheSameForAnyBatch) {
 TEST(Engine, TakesDoubleOnlyWhereAFormatAsksForIt) {
   EXPECT_EQ(engine_of(config_of("5 - fc 4", "all=bf16"))->carrier(), "float");
   EXPECT_EQ(engine_of(config_of("5 - fc 4", "fc1.m=fx8.24"))->carrier(), "double");
+  EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=f6.21"))->carrier(), "float");
+  EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=f6.22"))->carrier(), "double");
+  EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=fp32/64"))->carrier(), "double");
+}
+
+// The outputs of a last layer without activation are its sums.
+TEST(Engine, LeavesValuesOfTheAccumulatorsFormat) {
+  const auto is_value = [](double x) {
+    const double code = x == 0 ? 0 : std::ldexp(x, 5 - std::ilogb(x));  // f6.5, of what is above its subnormals
+    return code == std::rint(code);
+  };
+  for (const bool narrow : {false, true}) {
+    const auto engine = engine_of(config_of("6x6x2 - conv 3 3x3 tanh - fc 5", narrow ? "acc=f6.5" : "all=fp32"));
+    const Samples samples(*engine, 6);
+    const auto team = Team::create(2);
+    std::vector<double> outputs(6 * engine->outputs());
+    team->run([&](Worker& worker) {
+      engine->draw_weights(worker, 0);
+      engine->infer(worker, samples.batch(), outputs.data(), nullptr, nullptr);
+    });
+    EXPECT_EQ(std::ranges::all_of(outputs, is_value), narrow);
+  }
+}
+
+TEST(Engine, LearnsWithNarrowAccumulators) {
+  for (const char* precision :
+       {"acc=f6.5", "all=f6.5, m=fp32, acc=f6.5", "acc=fx6.6", "acc=e4m3/16", "all=fp64, acc=f6.5"}) {
+    const auto engine = engine_of(
+        config_of("8x8x1 - conv 4 3x3 pad 1 relu - conv 4 3x3 depthwise relu - fc 12 relu - fc 4", precision, 12));
+    const Samples samples(*engine, 12);
+    const auto team = Team::create(2);
+    const double before = step(*engine, *team, samples, 0, 0.1).loss;
+    double loss = before;
+    for (std::uint32_t number = 1; number < 120; ++number) loss = step(*engine, *team, samples, number, 0.1).loss;
+    EXPECT_LT(loss, before / 2) << precision;
+  }
 }
 
 TEST(Engine, RefusesWhatItCannotCompute) {
   EXPECT_EQ(refusal(config_of("5 - fc 4", "conv9.w=int4")),
             "--precision: \"conv9.w=int4\": no layer is called 'conv9', there are input, fc1");
-  EXPECT_EQ(refusal(config_of("5 - fc 4", "acc=f6.9")),
-            "--precision: fc1.acc=f6.9: accumulators other than the carrier's own (fp32) are not there yet");
+  EXPECT_EQ(refusal(config_of("5 - fc 4", "acc=int8")),
+            "--precision: fc1.acc=int8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
+  EXPECT_EQ(
+      refusal(config_of("5 - fc 4 - fc 3", "fc2.acc=f6.5:sr")),
+      "--precision: fc2.acc=f6.5:sr: an accumulator would draw a random word for every product, which this version "
+      "does not; expected one of rne rna rtz rup rdn odd");
 }
 
 }  // namespace

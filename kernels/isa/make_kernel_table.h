@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "kernels/accumulate.h"
 #include "kernels/activations.h"
 #include "kernels/columns.h"
 #include "kernels/depthwise.h"
@@ -36,6 +37,18 @@ constexpr GemmKernel<T> gemm_kernel() noexcept {
   }
   (std::make_index_sequence<sizeof...(kRows)>{});
   return kernel;
+}
+
+template <class T, class Arch>
+constexpr AccumulateKernels<T> accumulate_kernels() noexcept {
+  AccumulateKernels<T> kernels{};
+  [&]<std::size_t... kMode>(std::index_sequence<kMode...>) {
+    ((kernels.run[0][kMode] = &AccumulateIn<T, Arch, AccumulatorMode{kMode}>::floats), ...);
+    ((kernels.run[1][kMode] = &AccumulateIn<T, Arch, AccumulatorMode{kMode}>::fixed), ...);
+    ((kernels.run[2][kMode] = &AccumulateIn<T, Arch, AccumulatorMode{kMode}>::wrapped), ...);
+  }
+  (std::make_index_sequence<kAccumulatorModes>{});
+  return kernels;
 }
 
 template <class T, class Arch>
@@ -108,6 +121,7 @@ template <class T, class Arch, std::size_t... kRows>
 constexpr CarrierKernels<T> carrier_kernels() noexcept {
   return {
       .gemm = gemm_kernel<T, Arch, kRows...>(),
+      .accumulate = accumulate_kernels<T, Arch>(),
       .depthwise = {.forward = &Depthwise<T, Arch>::forward, .backward_weights = &Depthwise<T, Arch>::backward_weights},
       .elementwise = elementwise_kernels<T, Arch>(),
       .quantize = quantize_kernels<T, Arch>(),

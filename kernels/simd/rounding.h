@@ -22,6 +22,8 @@ inline constexpr T kLargest = std::numeric_limits<T>::max();
 template <class T>
 inline constexpr T kSmallestNormal = std::numeric_limits<T>::min();
 template <class T>
+inline constexpr T kSmallest = std::numeric_limits<T>::denorm_min();
+template <class T>
 inline constexpr T kInfinity = std::numeric_limits<T>::infinity();
 template <class T>
 inline constexpr T kAllWhole = std::is_same_v<T, float> ? T{0x1p23F} : T{0x1p52F};

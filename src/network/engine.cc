@@ -3,6 +3,7 @@
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
 #include "src/network/engine_of.h"
+#include "src/ops/accumulator.h"
 
 namespace udnn::network {
 
@@ -11,14 +12,22 @@ namespace {
 constexpr Role kRounded[] = {Role::kWeights,   Role::kActivations, Role::kErrors,
                              Role::kGradients, Role::kMaster,      Role::kState};
 
-/// The accumulator is the carrier: sums are kept in float or double.
-Status accepts_accumulator(const std::string& layer, const Format& format, bool is_double) {
-  const bool is_fp32 = format == Format{},
-             is_fp64 = format.family == Family::kFloat && format.exponent_bits == 11 && format.mantissa_bits == 52;
-  if ((is_fp32 && format.chunk == 0 && !is_double) || (is_fp64 && format.chunk == 0)) return {};
-  return base::refusal(StatusCode::kUnsupported,
-                       "--precision: {}.acc={}: accumulators other than the carrier's own ({}) are not there yet",
-                       layer, to_string(format), is_double ? "fp64" : "fp32");
+/// Whether every layer that has an accumulator of its own can have it; layers that do not multiply too, because what is
+/// asked for is never left out in silence.
+template <class T>
+Status accept_accumulators(const EngineConfig& config, const kernels::KernelTable& table) {
+  for (const LayerSpec& layer : config.description.layers) {
+    if (!config.precision.names_accumulator(layer.name)) continue;
+    const auto made = ops::Accumulator<T>::create(config.precision.format(layer.name, Role::kAccumulator), table);
+    if (!made) return base::refusal(made.error().code(), "--precision: {}.acc={}", layer.name, made.error().message());
+  }
+  return {};
+}
+
+template <class T>
+Result<std::unique_ptr<Engine>> create_in(const EngineConfig& config, const kernels::KernelTable& table) {
+  if (Status status = accept_accumulators<T>(config, table); !status.ok()) return status;
+  return EngineOf<T>::create(config, table);
 }
 
 }  // namespace
@@ -36,15 +45,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineConfig& config) {
   for (const std::string& name : names) {
     for (const Role role : kRounded) needs_double |= !fits_float_carrier(config.precision.format(name, role));
     if (config.precision.names_accumulator(name))
-      needs_double |= !fits_float_carrier(config.precision.format(name, Role::kAccumulator));
+      needs_double |= !ops::accumulates_in_float(config.precision.format(name, Role::kAccumulator));
   }
-  for (const LayerSpec& layer : config.description.layers)
-    if (const std::string& name = layer.name; config.precision.names_accumulator(name))
-      if (Status status = accepts_accumulator(name, config.precision.format(name, Role::kAccumulator), needs_double);
-          !status.ok())
-        return status;
-
-  return needs_double ? EngineOf<double>::create(config, **table) : EngineOf<float>::create(config, **table);
+  return needs_double ? create_in<double>(config, **table) : create_in<float>(config, **table);
 }
 
 }  // namespace udnn::network

@@ -144,10 +144,11 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
     }
   }
 
-  auto layer = make_layer<T>(
-      spec,
-      {.batch = batch_, .workers = config.workers, .seed = seed_, .tensor = next_tensor_++, .training = training_},
-      other, *table_);
+  LayerSetting setting{
+      .batch = batch_, .workers = config.workers, .seed = seed_, .tensor = next_tensor_++, .training = training_};
+  if (config.precision.names_accumulator(spec.name))
+    setting.accumulator = config.precision.format(spec.name, Role::kAccumulator);
+  auto layer = make_layer<T>(spec, setting, other, *table_);
   if (!layer) return layer.error();
   for (Parameter<T>& parameter : (*layer)->parameters())
     if (Status status = build_parameter(config, spec, parameter); !status.ok()) return status;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/kernel_table.h"
@@ -53,8 +54,9 @@ struct LayerSetting {
   std::size_t batch = 0;  ///< the largest
   int workers = 1;        ///< the most
   std::uint64_t seed = 0;
-  std::uint32_t tensor = 0;  ///< id of its own draws (dropout)
-  bool training = true;      ///< false: backward() is never called
+  std::uint32_t tensor = 0;                ///< id of its own draws (dropout)
+  bool training = true;                    ///< false: backward() is never called
+  std::optional<Format> accumulator = {};  ///< of the layer's products; none: the carrier
 };
 
 /// Parameters come with names and shapes, their arrays still empty. `other` [batch, out]: what kAdd adds to x; else

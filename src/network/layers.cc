@@ -39,6 +39,12 @@ Parameter<T> parameter(const LayerSpec& spec, const char* what, std::vector<std:
   return made;
 }
 
+template <class T>
+Result<ops::Accumulator<T>> accumulator_of(const LayerSetting& setting, const kernels::KernelTable& table) {
+  if (!setting.accumulator) return ops::Accumulator<T>();
+  return ops::Accumulator<T>::create(*setting.accumulator, table);
+}
+
 // Scratch of an op: a part for each worker, and one for all.
 template <class T>
 class ScratchRoom {
@@ -62,7 +68,9 @@ template <class T>
 class FcLayer final : public Layer<T> {
  public:
   static Made<T> make(const LayerSpec& spec, const LayerSetting& setting, const kernels::KernelTable& table) {
-    auto gemm = ops::Gemm<T>::create(table);
+    const auto accumulator = accumulator_of<T>(setting, table);
+    if (!accumulator) return accumulator.error();
+    auto gemm = ops::Gemm<T>::create(table, *accumulator);
     if (!gemm) return gemm.error();
     auto layer = std::make_unique<FcLayer>(std::move(*gemm), spec.in.size(), spec.out.size());
     layer->parameters_.push_back(parameter<T>(spec, "weights", {layer->inputs_, layer->outputs_}, true));
@@ -146,6 +154,8 @@ template <class T>
 class ConvLayer final : public Layer<T> {
  public:
   static Made<T> make(const LayerSpec& spec, const LayerSetting& setting, const kernels::KernelTable& table) {
+    const auto accumulator = accumulator_of<T>(setting, table);
+    if (!accumulator) return accumulator.error();
     auto conv = ops::Conv2d<T>::create({.height = spec.in.height,
                                         .width = spec.in.width,
                                         .in_channels = spec.in.channels,
@@ -159,7 +169,7 @@ class ConvLayer final : public Layer<T> {
                                         .pad_right = spec.pad_right,
                                         .dilation = spec.dilation,
                                         .groups = spec.groups},
-                                       table);
+                                       table, *accumulator);
     if (!conv) return conv.error();
     auto layer = std::make_unique<ConvLayer>(std::move(*conv));
     const std::size_t in_channels = spec.in.channels / spec.groups;

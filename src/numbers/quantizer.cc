@@ -29,15 +29,6 @@ std::uint32_t upper_bits(int count) noexcept {
   return count == 0 ? 0 : ~std::uint32_t{0} << static_cast<unsigned>(32 - count);
 }
 
-/// What a magnitude beyond the range becomes. Modes that point inward keep the largest.
-double beyond_range(const Format& format, double largest, bool is_negative) noexcept {
-  const bool points_inward =
-      format.rounding == Rounding::kTowardZero || format.rounding == (is_negative ? Rounding::kUp : Rounding::kDown);
-  if (format.overflow == Overflow::kSaturate || points_inward) return largest;
-  return format.overflow == Overflow::kNan ? std::numeric_limits<double>::quiet_NaN()
-                                           : std::numeric_limits<double>::infinity();
-}
-
 template <class T>
 kernels::FloatGrid<T> float_grid(const Format& format, const FormatTraits& t) noexcept {
   const double beyond = std::ldexp(1.0, std::max(t.max_exponent + 1, t.min_exponent));
@@ -117,6 +108,14 @@ std::int64_t sign_extended(std::uint64_t code, int bits) noexcept {
 }
 
 }  // namespace
+
+double beyond_range(const Format& format, double largest, bool is_negative) noexcept {
+  const bool points_inward =
+      format.rounding == Rounding::kTowardZero || format.rounding == (is_negative ? Rounding::kUp : Rounding::kDown);
+  if (format.overflow == Overflow::kSaturate || points_inward) return largest;
+  return format.overflow == Overflow::kNan ? std::numeric_limits<double>::quiet_NaN()
+                                           : std::numeric_limits<double>::infinity();
+}
 
 void TensorStatistics::merge(const TensorStatistics& other) noexcept {
   count += other.count;

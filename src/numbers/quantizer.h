@@ -148,6 +148,10 @@ class Quantizer {
   const kernels::QuantizeKernels<T>* kernels_ = nullptr;
 };
 
+/// What a magnitude above `largest`, that of the format, becomes; infinities too. Modes that point inward keep the
+/// largest.
+double beyond_range(const Format& format, double largest, bool is_negative) noexcept;
+
 /// The scales of weights [rows, channels] from their values, exactly. dfx, po2, nvfp4: one for the tensor, written to
 /// every channel; int, uint, b1, t2: one for each channel. `ovf=` of dfx counts on these values until the rate is met.
 /// scales [channels]. Allocates nothing.

@@ -199,6 +199,7 @@ struct Conv2d<T>::Plan {
   const kernels::GemmKernel<T>* gemm;
   const kernels::DepthwiseKernels<T>* depthwise;  // null for all but depthwise convolutions
   const kernels::ElementwiseKernels<T>* elementwise;
+  Accumulator<T> accumulator;
   Sweep forward, backward;
   std::vector<std::ptrdiff_t> row_offsets;  // in the strip of forward, of the rows of the output
 
@@ -206,6 +207,8 @@ struct Conv2d<T>::Plan {
   std::size_t group_inputs() const noexcept { return c.in_channels / c.groups; }
   std::size_t group_outputs() const noexcept { return c.out_channels / c.groups; }
   std::size_t weights() const noexcept { return all_taps() * group_inputs() * c.out_channels; }
+  // Of the sums of one chunk of images: dweights, dbias, and the chunks of products that are not complete.
+  std::size_t sums() const noexcept { return weights() + c.out_channels + (accumulator.chunk() > 1 ? weights() : 0); }
 
   std::size_t chunks(std::size_t batch) const noexcept {
     return std::min({batch, kChunks, std::max<std::size_t>(1, kMaxSums / weights())});
@@ -215,11 +218,16 @@ struct Conv2d<T>::Plan {
            T* scratch, Finish<T> finish) const noexcept;
   void run_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
                  T* y) const noexcept;
+  void accumulate_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
+                        T* y) const noexcept;
   kernels::DepthwiseArgs<T> depthwise_args(const Sweep& sweep, const T* source, std::size_t rows, std::size_t first_tap,
                                            std::size_t taps) const noexcept;
   void add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts, T* scratch) const noexcept;
   void add_block(const T* source, const T* dz, std::size_t rows, T* sums, std::size_t kernel_row, Range vectors,
                  bool accumulate) const noexcept;
+  void accumulate_to_sums(const T* source, const T* dz, std::size_t rows, T* sums, std::size_t kernel_row,
+                          Range vectors, bool accumulate, const ChunkState<T>& state) const noexcept;
+  void add_sums(T* sums, const T* terms, Range elements) const noexcept;
 
   // Columns of one group in panels of equal vectors.
   struct Panels {
@@ -236,7 +244,8 @@ struct Conv2d<T>::Plan {
 };
 
 template <class T>
-Result<Conv2d<T>> Conv2d<T>::create(const Conv2dConfig& config, const kernels::KernelTable& table) {
+Result<Conv2d<T>> Conv2d<T>::create(const Conv2dConfig& config, const kernels::KernelTable& table,
+                                    const Accumulator<T>& accumulator) {
   if (Status status = validate(config); !status.ok()) return status;
   const auto output = [](std::size_t padded, std::size_t kernel, const Conv2dConfig& c) {
     return (padded - ((kernel - 1) * c.dilation + 1)) / c.stride + 1;
@@ -272,6 +281,7 @@ Result<Conv2d<T>> Conv2d<T>::create(const Conv2dConfig& config, const kernels::K
            .gemm = &table.carrier<T>().gemm,
            .depthwise = is_depthwise(c) ? &table.carrier<T>().depthwise : nullptr,
            .elementwise = &table.carrier<T>().elementwise,
+           .accumulator = accumulator,
            .forward = sweep(padded_x, out_rows, out_cols, c.out_channels, c, c.stride),
            .backward = sweep(spread_dz, c.height, c.width, c.in_channels, c, 1),
            .row_offsets = {}});
@@ -298,7 +308,7 @@ std::size_t Conv2d<T>::scratch_per_worker() const noexcept {
 }
 template <class T>
 std::size_t Conv2d<T>::shared_scratch(std::size_t batch) const noexcept {
-  return plan_->chunks(batch) * (plan_->weights() + plan_->c.out_channels);
+  return plan_->chunks(batch) * plan_->sums();
 }
 
 template <class T>
@@ -321,6 +331,7 @@ void Conv2d<T>::Plan::run(const Sweep& sweep, Worker& worker, std::size_t batch,
 template <class T>
 void Conv2d<T>::Plan::run_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
                                 T* y) const noexcept {
+  if (!accumulator.is_carrier()) return accumulate_block(sweep, source, rows, weights, bias, y);
   if (depthwise != nullptr)
     return depthwise->forward(depthwise_args(sweep, source, rows, 0, sweep.offsets.size()), weights, bias, y);
   const std::size_t pixel = sweep.stride * sweep.strip.channels, group_cols = sweep.out_channels / sweep.groups;
@@ -352,6 +363,31 @@ void Conv2d<T>::Plan::run_block(const Sweep& sweep, const T* source, std::size_t
           gemm->run[part.size() - 1][pixels.size() - 1](args);
         }
     }
+}
+
+// The same with an accumulator of its own format. A depthwise convolution is one product of all channels, each column
+// with an A of its own.
+template <class T>
+void Conv2d<T>::Plan::accumulate_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights,
+                                       const T* bias, T* y) const noexcept {
+  const std::size_t groups = depthwise != nullptr ? 1 : sweep.groups, group_cols = sweep.out_channels / groups;
+  for (std::size_t g = 0; g < groups; ++g)
+    for (std::size_t row = 0; row < rows; ++row)
+      accumulator.run({.k_depth = sweep.k_depth,
+                       .k_outer = sweep.offsets.size(),
+                       .offsets = sweep.offsets.data(),
+                       .a = source + row * sweep.stride * sweep.strip.width * sweep.strip.channels +
+                            g * (sweep.strip.channels / groups),
+                       .a_row_stride = static_cast<std::ptrdiff_t>(sweep.stride * sweep.strip.channels),
+                       .a_k_stride = 1,
+                       .b = weights + g * group_cols,
+                       .b_stride = sweep.out_channels,
+                       .bias = bias == nullptr ? nullptr : bias + g * group_cols,
+                       .c = y + row * sweep.out_width * sweep.out_channels + g * group_cols,
+                       .c_stride = sweep.out_channels,
+                       .cols = group_cols,
+                       .accumulate = false},
+                      sweep.out_width, depthwise != nullptr, {});
 }
 
 template <class T>
@@ -399,13 +435,21 @@ template <class T>
 void Conv2d<T>::Plan::add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts,
                                   T* scratch) const noexcept {
   const Panels all = panels(group_outputs());
-  const std::size_t blocks = forward.blocks();
-  for (std::size_t i = 0; i < image_count * blocks; ++i) {
+  const std::size_t blocks = forward.blocks(), all_blocks = image_count * blocks;
+  ChunkState<T> state{.phase = 0, .ends = false, .partial = sums + weights() + c.out_channels};
+  for (std::size_t i = 0; i < all_blocks; ++i) {
     const Range rows = forward.block(i % blocks);
     const T* const source = forward.source(x + i / blocks * forward.image_size(), rows, scratch);
     const T* const block_dz = dz + i / blocks * forward.out_size() + rows.begin * forward.out_width * c.out_channels;
-    for (std::size_t part = parts.begin; part < parts.end; ++part)
-      add_block(source, block_dz, rows.size(), sums, part / all.count, all.part(part % all.count), i != 0);
+    state.ends = i + 1 == all_blocks;
+    for (std::size_t part = parts.begin; part < parts.end; ++part) {
+      const Range vectors = all.part(part % all.count);
+      if (accumulator.is_carrier())
+        add_block(source, block_dz, rows.size(), sums, part / all.count, vectors, i != 0);
+      else
+        accumulate_to_sums(source, block_dz, rows.size(), sums, part / all.count, vectors, i != 0, state);
+    }
+    state.phase = (state.phase + rows.size() * forward.out_width) % accumulator.chunk();
   }
 }
 
@@ -445,11 +489,56 @@ void Conv2d<T>::Plan::add_block(const T* source, const T* dz, std::size_t rows, 
       }
 }
 
+// The same with an accumulator of its own format.
+template <class T>
+void Conv2d<T>::Plan::accumulate_to_sums(const T* source, const T* dz, std::size_t rows, T* sums,
+                                         std::size_t kernel_row, Range vectors, bool accumulate,
+                                         const ChunkState<T>& state) const noexcept {
+  const std::size_t pieces = forward.offsets.size() / c.kernel_height, first = kernel_row * pieces;
+  const Panels all = panels(group_outputs());
+  const auto product = [&](std::size_t piece, std::size_t height, std::size_t stride, std::size_t in, std::size_t out,
+                           std::size_t cols) {
+    const std::size_t at = piece * forward.k_depth * c.out_channels + out;
+    ChunkState<T> here = state;
+    here.partial += at;
+    accumulator.run({.k_depth = forward.out_width,
+                     .k_outer = rows,
+                     .offsets = row_offsets.data(),
+                     .a = source + forward.offsets[piece] + in,
+                     .a_row_stride = static_cast<std::ptrdiff_t>(stride),
+                     .a_k_stride = static_cast<std::ptrdiff_t>(c.stride * c.in_channels),
+                     .b = dz + out,
+                     .b_stride = c.out_channels,
+                     .bias = nullptr,
+                     .c = sums + at,
+                     .c_stride = c.out_channels,
+                     .cols = cols,
+                     .accumulate = accumulate},
+                    height, depthwise != nullptr, here);
+  };
+  // Depthwise, the pieces of a row of the window are its columns, side by side, and one product has them all.
+  if (depthwise != nullptr) return product(first, pieces, c.dilation * c.in_channels, 0, 0, c.out_channels);
+  for (std::size_t g = 0; g < c.groups; ++g)
+    for (std::size_t piece = first; piece < first + pieces; ++piece)
+      product(piece, forward.k_depth, 1, g * group_inputs(), g * group_outputs() + all.first(vectors),
+              all.width(vectors));
+}
+
+// sums += terms, where dweights ends and dbias begins.
+template <class T>
+void Conv2d<T>::Plan::add_sums(T* sums, const T* terms, Range elements) const noexcept {
+  const std::size_t rounded =
+      accumulator.is_carrier() ? elements.begin : std::clamp(weights(), elements.begin, elements.end);
+  if (rounded > elements.begin)
+    accumulator.add(rounded - elements.begin, terms + elements.begin, sums + elements.begin);
+  elementwise->add(elements.end - rounded, terms + rounded, sums + rounded);
+}
+
 template <class T>
 void Conv2d<T>::backward_weights(Worker& worker, std::size_t batch, const T* x, const T* dz, T* dweights, T* dbias,
                                  Scratch<T> scratch) const noexcept {
   const Plan& plan = *plan_;
-  const std::size_t chunks = plan.chunks(batch), outputs = plan.c.out_channels, size = plan.weights() + outputs;
+  const std::size_t chunks = plan.chunks(batch), outputs = plan.c.out_channels, size = plan.sums();
   const std::size_t parts = plan.c.kernel_height * plan.panels(plan.group_outputs()).count;
   const std::size_t shares = chunks < kChunks ? parts : 1;  // of one chunk: few chunks alone would leave workers idle
 
@@ -467,11 +556,10 @@ void Conv2d<T>::backward_weights(Worker& worker, std::size_t batch, const T* x, 
   worker.barrier();
 
   // ((0 + 1) + (2 + 3)) + ...: each element by one worker.
-  const Range elements = worker.share(dbias != nullptr ? size : plan.weights());
+  const Range elements = worker.share(plan.weights() + (dbias != nullptr ? outputs : 0));
   for (std::size_t step = 1; step < chunks; step *= 2)
     for (std::size_t chunk = 0; chunk + step < chunks; chunk += 2 * step)
-      plan.elementwise->add(elements.size(), scratch.shared + (chunk + step) * size + elements.begin,
-                            scratch.shared + chunk * size + elements.begin);
+      plan.add_sums(scratch.shared + chunk * size, scratch.shared + (chunk + step) * size, elements);
   for (std::size_t e = elements.begin; e < elements.end; ++e) {
     const T sum = chunks == 0 ? T{0} : scratch.shared[e];
     if (e < plan.weights())

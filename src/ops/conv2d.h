@@ -13,12 +13,18 @@
 // Depthwise convolutions have kernels of their own, with the channels in vectors.
 // Going back to x is the same product over dz, spread by the stride, with the weights turned by 180 degrees. (With a
 // stride that multiplies stride^2 - 1 times zeros; as many products of stride 1 over dz as it is would not.)
+//
+// With an accumulator of its own format (gemm.h says what is rounded when) a chain goes over (r, s, i) forward and back
+// to x, and over (image, pixel) for the weights; zeros of padding and stride are products like any others. The weights'
+// sums over chunks of images are added as a tree, each addition rounded too. dbias is a sum, not a product: it stays in
+// the carrier.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 
 #include "kernels/kernel_table.h"
+#include "src/ops/accumulator.h"
 #include "src/ops/finish.h"
 #include "udnn/status.h"
 #include "udnn/team.h"
@@ -47,7 +53,8 @@ template <class T>
 class Conv2d {
  public:
   /// Errors: kInvalidArgument, naming the field. The table outlives the op.
-  static Result<Conv2d> create(const Conv2dConfig& config, const kernels::KernelTable& table);
+  static Result<Conv2d> create(const Conv2dConfig& config, const kernels::KernelTable& table,
+                               const Accumulator<T>& accumulator = {});
 
   Conv2d(Conv2d&&) noexcept;
   Conv2d& operator=(Conv2d&&) noexcept;
@@ -72,7 +79,8 @@ class Conv2d {
                      Scratch<T> scratch, Finish<T> finish) const noexcept;
 
   /// dweights and, unless null, dbias [out_channels]: sums over batch and pixels. The images are cut into chunks, by
-  /// shape alone; each chunk has its own sum, and the sums are added as a tree.
+  /// shape alone (part_of(batch, chunks, i); 16 of them unless the batch is smaller or the weights are more than 2^16);
+  /// each chunk has its own sum, and the sums are added as a tree, ((0 + 1) + (2 + 3)) + ...
   void backward_weights(Worker& worker, std::size_t batch, const T* x, const T* dz, T* dweights, T* dbias,
                         Scratch<T> scratch) const noexcept;
 

@@ -12,12 +12,13 @@ using base::ceil_div;
 
 constexpr std::size_t kKc =
     384;  // rows of b in one pass: 64 columns x 384 x 4 bytes = 96 KiB, which stay in L2 while the rows of a pass by
+constexpr std::size_t kAccumulatedRows = 16;  // in one piece of work: the kernel cuts them into 8 and 4
 
 }  // namespace
 
 template <class T>
-Result<Gemm<T>> Gemm<T>::create(const kernels::KernelTable& table) {
-  return Gemm(table.carrier<T>().gemm);
+Result<Gemm<T>> Gemm<T>::create(const kernels::KernelTable& table, const Accumulator<T>& accumulator) {
+  return Gemm(table.carrier<T>().gemm, accumulator);
 }
 
 template <class T>
@@ -29,7 +30,9 @@ void Gemm<T>::run(Worker& worker, const GemmOperands<T>& operands, Finish<T> fin
   // the panel allows. Tiles are numbered down the rows, then along the panels: a worker keeps one panel of b for many
   // rows.
   const std::size_t all_vectors = ceil_div(n, kernel_->lanes), panels = ceil_div(all_vectors, kernel_->vectors);
-  const std::size_t row_blocks = panels == 0 ? 0 : ceil_div(m, kernel_->rows[ceil_div(all_vectors, panels) - 1]);
+  const auto highest = [&] { return kernel_->rows[ceil_div(all_vectors, panels) - 1]; };
+  const std::size_t row_blocks =
+      panels == 0 ? 0 : ceil_div(m, accumulator_.is_carrier() ? highest() : kAccumulatedRows);
   const Range mine = worker.share(row_blocks * panels);
 
   for (std::size_t panel = 0; panel < panels; ++panel) {
@@ -39,27 +42,32 @@ void Gemm<T>::run(Worker& worker, const GemmOperands<T>& operands, Finish<T> fin
     const Range vectors = part_of(all_vectors, panels, panel);
     const std::size_t column = vectors.begin * kernel_->lanes;
     const std::size_t cols = std::min(vectors.end * kernel_->lanes, n) - column;
+    // Narrow accumulators take all of k at once: their chunks go on, and rounding leaves time to wait for b.
+    const std::size_t most = accumulator_.is_carrier() ? kKc : k;
     std::size_t first_k = 0;
     do {  // once, if k = 0: then c is the start
-      const std::size_t depth = std::min(kKc, k - first_k);
+      const std::size_t depth = std::min(most, k - first_k);
       const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(first_k) * a_k_stride;
       for (std::size_t tile = begin; tile < end; ++tile) {
         const Range rows = part_of(m, row_blocks, tile - first_tile);
         T* const tile_c = c + rows.begin * c_stride + column;
-        kernel_->run[vectors.size() - 1][rows.size() - 1](
-            {.k_depth = depth,
-             .k_outer = 1,
-             .offsets = &offset,
-             .a = a + static_cast<std::ptrdiff_t>(rows.begin) * a_row_stride,
-             .a_row_stride = a_row_stride,
-             .a_k_stride = a_k_stride,
-             .b = b + first_k * b_stride + column,
-             .b_stride = b_stride,
-             .bias = bias == nullptr ? nullptr : bias + column,
-             .c = tile_c,
-             .c_stride = c_stride,
-             .cols = cols,
-             .accumulate = accumulate || first_k != 0});
+        const kernels::GemmArgs<T> args{.k_depth = depth,
+                                        .k_outer = 1,
+                                        .offsets = &offset,
+                                        .a = a + static_cast<std::ptrdiff_t>(rows.begin) * a_row_stride,
+                                        .a_row_stride = a_row_stride,
+                                        .a_k_stride = a_k_stride,
+                                        .b = b + first_k * b_stride + column,
+                                        .b_stride = b_stride,
+                                        .bias = bias == nullptr ? nullptr : bias + column,
+                                        .c = tile_c,
+                                        .c_stride = c_stride,
+                                        .cols = cols,
+                                        .accumulate = accumulate || first_k != 0};
+        if (accumulator_.is_carrier())
+          kernel_->run[vectors.size() - 1][rows.size() - 1](args);
+        else
+          accumulator_.run(args, rows.size(), false, {});
         if (!finish || first_k + depth < k) continue;
         const std::size_t first = rows.begin * n + column;
         if (cols == n)

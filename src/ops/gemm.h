@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "kernels/kernel_table.h"
+#include "src/ops/accumulator.h"
 #include "src/ops/finish.h"
 #include "udnn/status.h"
 #include "udnn/team.h"
@@ -32,20 +33,31 @@ struct GemmOperands {
 
 /// Every c[i, j] is one chain of multiply-adds in order of k, fused where the instruction set can: the bits depend on
 /// neither tiles nor workers.
+///
+/// With an accumulator of its own format, round() being the rounding to it:
+///
+///   start        bias[j] is rounded; c[i, j] must be a value of the format already, and is taken as it is
+///   f6.9         after each product, c[i, j] = round(c[i, j] + a[i, k] * b[k, j]), once, from the exact value
+///   f6.9/64      c[i, j] = round(c[i, j] + p) after every 64 products, counted from k = 0, and after the last; p is
+///                their fused chain in the carrier from 0
+///
+/// Then the bits depend on no instruction set either.
 template <class T>
 class Gemm {
  public:
   /// Errors: none yet; the table outlives the op.
-  static Result<Gemm> create(const kernels::KernelTable& table);
+  static Result<Gemm> create(const kernels::KernelTable& table, const Accumulator<T>& accumulator = {});
 
   /// Called by every worker; ends with a barrier. Allocates nothing. Pieces for `finish`: tiles where they are as wide
   /// as c, else the rows of each tile.
   void run(Worker& worker, const GemmOperands<T>& operands, Finish<T> finish) const noexcept;
 
  private:
-  explicit Gemm(const kernels::GemmKernel<T>& kernel) noexcept : kernel_(&kernel) {}
+  Gemm(const kernels::GemmKernel<T>& kernel, const Accumulator<T>& accumulator) noexcept
+      : kernel_(&kernel), accumulator_(accumulator) {}
 
   const kernels::GemmKernel<T>* kernel_;
+  Accumulator<T> accumulator_;
 };
 
 /// sums[j] = sum_i x[i, j], 0 <= i < rows: four chains, i mod 4, added as (0 + 1) + (2 + 3), so that every machine and

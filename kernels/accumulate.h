@@ -1,0 +1,258 @@
+// kernels/accumulate.h: products whose accumulator has a format of its own (operands: accumulate_kernels.h).
+//
+//   acc[i] = round(odd(acc[i] + a[i, k] * b[k]))       8 rows (4 in wider lanes) of one vector: as many chains
+//
+// odd(): simd/odd_sum.h. Is it needed? If both factors have few bits, rounding the sum to the carrier first would seem
+// safe: with factors of p and q bits and 1 + M of the accumulator, p + q + M + 3 <= 24 leaves room for all bits of sums
+// whose terms are of similar size. It is not: 5/8 * 13/8 = 65/64 lies half way between two values of f6.5, and
+// 65/64 + 2^-24, which rounds up, is 65/64 in float, which rounds to even. No bound on the digits excludes a tiny term
+// beside a product half way, so every sum is rounded to odd.
+//
+// AVX-512 rounds in both directions and computes in the lanes of the carrier. The others, and fixed point that wraps
+// (whose products must not lose their low bits, however large), compute in double, where a product of floats is exact.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include "kernels/accumulate_kernels.h"
+#include "kernels/accumulate_rounding.h"
+#include "kernels/simd/odd_sum.h"
+
+namespace udnn::kernels {
+
+/// The arithmetic of a chain of T in lanes of L.
+template <class T, class L, class Arch, bool kWraps>
+struct ChainLanes {
+  using Vector = xsimd::batch<L, Arch>;
+  static constexpr std::size_t kLanes = Vector::size;
+  static constexpr bool kIsNative = kRoundsInBothDirections<Arch> && std::is_same_v<T, L> && !kWraps;
+  static_assert(kIsNative || std::is_same_v<L, double>);
+
+  explicit ChainLanes(const AccumulatorGrid& grid) noexcept
+      : inverse(static_cast<L>(grid.inverse)), unit(static_cast<L>(grid.unit)), modulus(static_cast<L>(grid.modulus)) {}
+
+  /// The first `count` lanes; zeros in the others.
+  static Vector load(const T* from, std::size_t count) noexcept {
+    if constexpr (std::is_same_v<T, L>) {
+      if (count == kLanes && !Part<T, Arch>::kIsFree) return Vector::load_unaligned(from);
+      return Part<T, Arch>(count).load(from);
+    } else {
+      if (count == kLanes) return load_as_double<Arch>(from);
+      T lanes[kLanes] = {};
+      for (std::size_t i = 0; i < kLanes; ++i)
+        if (i < count) lanes[i] = from[i];
+      return load_as_double<Arch>(lanes);
+    }
+  }
+
+  /// Values of T.
+  static void store(T* to, Vector value, std::size_t count) noexcept {
+    if constexpr (std::is_same_v<T, L>) {
+      if (count == kLanes && !Part<T, Arch>::kIsFree)
+        value.store_unaligned(to);
+      else
+        Part<T, Arch>(count).store(to, value);
+    } else {
+      if (count == kLanes) return store_from_double<Arch>(to, value);
+      T lanes[kLanes];
+      store_from_double<Arch>(lanes, value);
+      for (std::size_t i = 0; i < kLanes; ++i)
+        if (i < count) to[i] = lanes[i];
+    }
+  }
+
+  /// acc + a * b, rounded to odd; where codes wrap, a * b without its multiples of 2^N codes, or NaN for what is not
+  /// finite.
+  Vector add_product(Vector a, Vector b, Vector acc) const noexcept {
+    if constexpr (kIsNative) {
+      return odd_multiply_add(a, b, acc);
+    } else if constexpr (std::is_same_v<T, float>) {
+      return add(a * b, acc);
+    } else {
+      const ExactProduct<Arch> exact(a, b);
+      if constexpr (!kWraps) {
+        const ThreeSum<Arch> sum(exact.product, exact.error, acc);
+        return odd_sum(sum.high, sum.low);
+      } else {
+        // The product as 2^960, when it is larger, is a multiple of 2^N codes, as it should be.
+        const ThreeSum<Arch> sum(low_part(exact.product), without_turns(exact.error), acc);
+        const Vector all = odd_sum(sum.high, sum.low);
+        return xsimd::select(magnitude_of(exact.product) <= Vector(kLargest<L>), all, exact.product - exact.product);
+      }
+    }
+  }
+
+  /// acc + term, rounded to odd; where codes wrap as above.
+  Vector add(Vector term, Vector acc) const noexcept {
+    if constexpr (kIsNative) {
+      return odd_add(term, acc);
+    } else if constexpr (kWraps) {
+      const Vector sum = odd_sum(acc, low_part(term));
+      return xsimd::select(magnitude_of(term) <= Vector(kLargest<L>), sum, term - term);
+    } else {
+      return odd_sum(acc, term);
+    }
+  }
+
+  /// a * b + partial, rounded once to T.
+  static Vector fused(Vector a, Vector b, Vector partial) noexcept {
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<L, double>) {
+      return rounded_to<float>(odd_sum(a * b, partial));
+#ifndef __FMA__
+    } else if constexpr (std::is_same_v<L, double>) {
+      const ExactProduct<Arch> exact(a, b);
+      const ThreeSum<Arch> sum(exact.product, exact.error, partial);
+      return sum.high + sum.low;
+#endif
+    } else {
+      return multiply_add(a, b, partial);
+    }
+  }
+
+ private:
+  // Whole turns of 2^N codes less.
+  Vector without_turns(Vector x) const noexcept {
+    const Vector low = low_codes(magnitude_of(x) * inverse, modulus) * unit;
+    return xsimd::select(magnitude_of(x) < modulus * unit, x, low | (x & Vector(L{-0.0})));
+  }
+  // The same, but four: then the sum keeps its sign, which roundings away from and toward zero ask
+  // for. The digits of x, of which the first are gone, leave room for the four.
+  Vector low_part(Vector x) const noexcept {
+    const Vector four = Vector(L{4}) * modulus * unit, magnitude = magnitude_of(x);
+    const Vector low = low_codes(magnitude * inverse, modulus) * unit + four;
+    return xsimd::select(magnitude < four, x, low | (x & Vector(L{-0.0})));
+  }
+
+  Vector inverse, unit, modulus;
+};
+
+template <class T, class L, class Arch, class Round, bool kWraps>
+struct Accumulate {
+  using Lanes = ChainLanes<T, L, Arch, kWraps>;
+  using Vector = typename Lanes::Vector;
+
+  static void run(const AccumulateArgs<T>& args) noexcept {
+    const Accumulate each(*args.grid);
+    const std::size_t cols = args.product.cols;
+    for (std::size_t j = 0; j < cols; j += Lanes::kLanes) {
+      const std::size_t count = cols - j < Lanes::kLanes ? cols - j : Lanes::kLanes;
+      if (args.by_column)
+        each.template all_rows<4, true>(args, j, count);
+      else
+        each.template all_rows<Lanes::kIsNative ? 8 : 4, false>(args, j, count);
+    }
+  }
+
+ private:
+  explicit Accumulate(const AccumulatorGrid& grid) noexcept : lanes_(grid), round_(grid) {}
+
+  // Rows in blocks of kRows, and the rest, when that is enough, in one of 4. Rows that a block has too many repeat the
+  // last one: the same chain from the same start.
+  template <std::size_t kRows, bool kByColumn>
+  void all_rows(const AccumulateArgs<T>& args, std::size_t j, std::size_t count) const noexcept {
+    std::size_t row = 0;
+    if constexpr (kRows > 4)
+      for (; args.rows - row > 4 && row < args.rows; row += kRows) block<kRows, kByColumn>(args, row, j, count);
+    for (; row < args.rows; row += 4) block<4, kByColumn>(args, row, j, count);
+  }
+
+  template <std::size_t kRows, bool kByColumn>
+  void block(const AccumulateArgs<T>& args, std::size_t row, std::size_t j, std::size_t count) const noexcept {
+    const GemmArgs<T>& product = args.product;
+    std::ptrdiff_t a_at[kRows];
+    std::size_t c_at[kRows];
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const std::size_t at = row + i < args.rows ? row + i : args.rows - 1;
+      a_at[i] =
+          static_cast<std::ptrdiff_t>(at) * product.a_row_stride + (kByColumn ? static_cast<std::ptrdiff_t>(j) : 0);
+      c_at[i] = at * product.c_stride + j;
+    }
+
+    Vector acc[kRows];
+    if (product.accumulate) {
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kRows; ++i) acc[i] = Lanes::load(product.c + c_at[i], count);
+    } else {
+      const Vector start = product.bias == nullptr ? Vector(L{0}) : round_(Lanes::load(product.bias + j, count));
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kRows; ++i) acc[i] = start;
+    }
+
+    const auto each_product = [&](auto&& step) {
+      const T* b = product.b + j;
+      for (std::size_t o = 0; o < product.k_outer; ++o) {
+        const T* a = product.a + product.offsets[o];
+        for (std::size_t k = 0; k < product.k_depth; ++k, b += product.b_stride, a += product.a_k_stride)
+          step(a, Lanes::load(b, count));
+      }
+    };
+    const auto factor = [&](const T* a) {
+      if constexpr (kByColumn)
+        return Lanes::load(a, count);
+      else
+        return Vector(static_cast<L>(*a));
+    };
+
+    if (args.chunk == 1) {
+      each_product([&](const T* a, Vector b_k) {
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRows; ++i) acc[i] = round_(lanes_.add_product(factor(a + a_at[i]), b_k, acc[i]));
+      });
+    } else {
+      Vector partial[kRows];
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kRows; ++i)
+        partial[i] = args.phase > 0 ? Lanes::load(args.partial + c_at[i], count) : Vector(L{0});
+      const auto end_chunk = [&] {
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRows; ++i) {
+          acc[i] = round_(lanes_.add(partial[i], acc[i]));
+          partial[i] = Vector(L{0});
+        }
+      };
+      std::size_t room = args.chunk - args.phase;
+      each_product([&](const T* a, Vector b_k) {
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRows; ++i) partial[i] = Lanes::fused(factor(a + a_at[i]), b_k, partial[i]);
+        if (--room != 0) return;
+        end_chunk();
+        room = args.chunk;
+      });
+      if (room != args.chunk && args.ends) {
+        end_chunk();
+      } else if (room != args.chunk) {
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRows; ++i) Lanes::store(args.partial + c_at[i], partial[i], count);
+      }
+    }
+
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kRows; ++i) Lanes::store(product.c + c_at[i], acc[i], count);
+  }
+
+  Lanes lanes_;
+  Round round_;
+};
+
+/// Picks the lanes, and for floats whether they have the exponents of the lanes.
+template <class T, class Arch, AccumulatorMode kMode>
+struct AccumulateIn {
+  using L = std::conditional_t<kRoundsInBothDirections<Arch>, T, double>;
+
+  static void floats(const AccumulateArgs<T>& args) noexcept {
+    if constexpr (std::is_same_v<L, float>)
+      if (args.grid->smallest_normal == double{kSmallestNormal<float>})
+        return Accumulate<T, L, Arch, RoundToFloat<L, Arch, kMode, true>, false>::run(args);
+    Accumulate<T, L, Arch, RoundToFloat<L, Arch, kMode, false>, false>::run(args);
+  }
+  static void fixed(const AccumulateArgs<T>& args) noexcept {
+    Accumulate<T, L, Arch, RoundToFixed<L, Arch, kMode, false>, false>::run(args);
+  }
+  static void wrapped(const AccumulateArgs<T>& args) noexcept {
+    Accumulate<T, double, Arch, RoundToFixed<double, Arch, kMode, true>, true>::run(args);
+  }
+};
+
+}  // namespace udnn::kernels

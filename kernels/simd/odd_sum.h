@@ -1,0 +1,144 @@
+// kernels/simd/odd_sum.h: sums and products that are rounded to odd, so that rounding them again is harmless.
+//
+// Rounding to odd: an exact value stays; any other becomes that neighbour whose last bit is 1. The last bit then says
+// "there is more", and rounding on to a format of at least two bits less gives what rounding the exact value would
+// give, in every mode (S. Boldo, G. Melquiond, "Emulation of FMA and correctly rounded sums", IEEE TC 57(4), 2008).
+//
+// Zeros have the sign of nearest-even arithmetic.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/rounding.h"
+
+namespace udnn::kernels {
+
+/// Whether odd_multiply_add and odd_add below have an instruction for each rounding direction.
+template <class Arch>
+inline constexpr bool kRoundsInBothDirections =
+#ifdef __AVX512F__
+    kIsAvx512<Arch>;
+#else
+    false;
+#endif
+
+#ifdef __AVX512F__
+/// From the neighbours of an exact value, equal where it is one of them. The one that is smaller in magnitude is
+/// truncated; with its last bit set it is odd. (The largest finite value, below an overflow, is odd already.)
+template <class Arch>
+inline xsimd::batch<float, Arch> odd_of(xsimd::batch<float, Arch> up, xsimd::batch<float, Arch> down) noexcept {
+  constexpr int kLeastMagnitudeWithSignOfFirst = 2;
+  const __m512i low = _mm512_castps_si512(_mm512_range_ps(up, down, kLeastMagnitudeWithSignOfFirst));
+  return _mm512_castsi512_ps(
+      _mm512_mask_or_epi32(low, _mm512_cmp_ps_mask(up, down, _CMP_NEQ_UQ), low, _mm512_set1_epi32(1)));
+}
+
+template <class Arch>
+inline xsimd::batch<double, Arch> odd_of(xsimd::batch<double, Arch> up, xsimd::batch<double, Arch> down) noexcept {
+  constexpr int kLeastMagnitudeWithSignOfFirst = 2;
+  const __m512i low = _mm512_castpd_si512(_mm512_range_pd(up, down, kLeastMagnitudeWithSignOfFirst));
+  return _mm512_castsi512_pd(
+      _mm512_mask_or_epi64(low, _mm512_cmp_pd_mask(up, down, _CMP_NEQ_UQ), low, _mm512_set1_epi64(1)));
+}
+
+/// a * b + c rounded to odd, where kRoundsInBothDirections.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
+                                              xsimd::batch<T, Arch> c) noexcept {
+  constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  if constexpr (std::is_same_v<T, float>)
+    return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_fmadd_round_ps(a, b, c, kUp)),
+                        xsimd::batch<T, Arch>(_mm512_fmadd_round_ps(a, b, c, kDown)));
+  else
+    return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_fmadd_round_pd(a, b, c, kUp)),
+                        xsimd::batch<T, Arch>(_mm512_fmadd_round_pd(a, b, c, kDown)));
+}
+
+/// a + b rounded to odd, where kRoundsInBothDirections.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
+  constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+  if constexpr (std::is_same_v<T, float>)
+    return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_add_round_ps(a, b, kUp)),
+                        xsimd::batch<T, Arch>(_mm512_add_round_ps(a, b, kDown)));
+  else
+    return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_add_round_pd(a, b, kUp)),
+                        xsimd::batch<T, Arch>(_mm512_add_round_pd(a, b, kDown)));
+}
+#endif
+
+/// a + b = sum + error exactly, sum rounded to nearest; the error of a sum that is not finite is NaN. (D. Knuth, "The
+/// Art of Computer Programming" 2, section 4.2.2.)
+template <class Arch>
+struct TwoSum {
+  using Vector = xsimd::batch<double, Arch>;
+
+  TwoSum(Vector a, Vector b) noexcept : sum(a + b) {
+    const Vector b_in_sum = sum - a, a_in_sum = sum - b_in_sum;
+    error = (a - a_in_sum) + (b - b_in_sum);
+  }
+
+  Vector sum, error;
+};
+
+/// The sum rounded to odd instead: one step back where the nearest lies beyond the exact value, then the last bit.
+template <class Arch>
+inline xsimd::batch<double, Arch> odd_sum(xsimd::batch<double, Arch> a, xsimd::batch<double, Arch> b) noexcept {
+  using Vector = xsimd::batch<double, Arch>;
+  using Bits = xsimd::batch<std::uint64_t, Arch>;
+  const TwoSum<Arch> two(a, b);
+  const Vector zero(0.0), last_bit = as_value<double>(Bits(std::uint64_t{1}));
+  const auto has_more = (two.error < zero) | (two.error > zero);
+  const Bits more = as_bits(xsimd::select(has_more, last_bit, zero));
+  const Bits is_beyond = (as_bits(two.sum ^ two.error) >> 63) & more;
+  return as_value<double>((as_bits(two.sum) - is_beyond) | more);
+}
+
+/// a * b = product + error exactly, for numbers whose product is finite; where it is below 2^-900 and not zero it is
+/// replaced by 2^-900, and where it is at least 2^960 by that, without an error: an accumulator cannot tell, because
+/// its smallest value is above 2^-570 and its largest below 2^520. What is infinite or NaN among a and b stays so.
+template <class Arch>
+struct ExactProduct {
+  using Vector = xsimd::batch<double, Arch>;
+
+  ExactProduct(Vector a, Vector b) noexcept {
+    // Splitting, without FMA, wants magnitudes below 2^996: twice 2^300 goes from one factor to the other.
+    const Vector big(0x1p600), less(0x1p-300), more(0x1p300), one(1.0);
+    const auto a_is_big = magnitude_of(a) >= big, b_is_big = magnitude_of(b) >= big;
+    const Vector to_a = xsimd::select(a_is_big, less, xsimd::select(b_is_big, more, one));
+    const Vector to_b = xsimd::select(a_is_big, more, xsimd::select(b_is_big, less, one));
+    product = a * b;
+    error = product_error(a * to_a, b * to_b, product);
+
+    const Vector zero(0.0), sign = (a ^ b) & Vector(-0.0), least(0x1p-900), most(0x1p960);
+    const Vector magnitude = magnitude_of(product);
+    const auto numbers = are_numbers(a * zero, b * zero);  // inf * 0 is NaN
+    const auto is_tiny = (magnitude < least) & (magnitude_of(a) > zero) & (magnitude_of(b) > zero);
+    const auto is_huge = (magnitude >= most) & numbers;
+    product = xsimd::select(is_tiny, least | sign, xsimd::select(is_huge, most | sign, product));
+    const auto has_error = are_numbers(error, error) & (magnitude < most) & (magnitude >= least);
+    error = xsimd::select(has_error, error, Vector(-0.0));  // x + -0 is x, -0 too
+  }
+
+  Vector product, error;
+};
+
+/// a + b + c = high + low, high the nearest to a + (b + c rounded), low what is missing, rounded to odd. Then high +
+/// low rounded, to nearest or to odd, is the exact sum rounded so (Boldo and Melquiond, as above).
+template <class Arch>
+struct ThreeSum {
+  using Vector = xsimd::batch<double, Arch>;
+
+  ThreeSum(Vector a, Vector b, Vector c) noexcept {
+    const TwoSum<Arch> small(c, b), large(a, small.sum);
+    high = large.sum;
+    const Vector rest = odd_sum(large.error, small.error);
+    // Nothing is left, or the sum is not finite: `high` says it all.
+    low = xsimd::select((rest < Vector(0.0)) | (rest > Vector(0.0)), rest, Vector(-0.0));
+  }
+
+  Vector high, low;
+};
+
+}  // namespace udnn::kernels

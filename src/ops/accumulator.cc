@@ -1,0 +1,170 @@
+#include "src/ops/accumulator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/base/refusal.h"
+#include "src/numbers/quantizer.h"
+
+namespace udnn::ops {
+
+namespace {
+
+using kernels::AccumulatorGrid;
+using kernels::AccumulatorKind;
+using kernels::AccumulatorMode;
+using kernels::StepsOn;
+
+// What a carrier can keep, with the two bits below that rounding to odd needs. Exponents leave room for the steps of
+// the kernels in float, and for products beyond them in double.
+struct Limits {
+  const char* carrier;
+  int significant_bits;
+  int exponent_bits;
+  int fixed_exponent;  // of one code and of the largest, up and down
+};
+constexpr Limits kFloatLimits{"float", 22, 8, 126};
+constexpr int kWrappedBits = 47;  // sums of codes that wrap have up to three bits more before they do
+constexpr Limits kDoubleLimits{"double", 51, 10, 500};
+
+bool is_fixed(const Format& format) noexcept {
+  return format.family == Family::kFixed || format.family == Family::kUnsignedFixed;
+}
+
+bool is_carrier(const Format& format, bool is_double) noexcept {
+  return format.family == Family::kFloat && format.exponent_bits == (is_double ? 11 : 8) &&
+         format.mantissa_bits == (is_double ? 52 : 23) && format.rounding == Rounding::kNearestEven &&
+         format.overflow == Overflow::kInfinity && !format.flushes_subnormals && format.chunk == 0;
+}
+
+Status refused(const Format& format, std::string_view why) {
+  return base::refusal(StatusCode::kUnsupported, "{}: {}", to_string(format), why);
+}
+
+Status accepts(const Format& format, const Limits& limits) {
+  const bool is_float = format.family == Family::kFloat || format.family == Family::kOcpFloat;
+  if (!is_float && !is_fixed(format))
+    return refused(format, "no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
+  if (format.rounding == Rounding::kStochastic)
+    return refused(format,
+                   "an accumulator would draw a random word for every product, which this version does not; expected "
+                   "one of rne rna rtz rup rdn odd");
+  const FormatTraits t = traits(format);
+  const bool wraps = is_fixed(format) && format.overflow == Overflow::kWrap;
+  const int most_bits = wraps ? std::min(limits.significant_bits, kWrappedBits) : limits.significant_bits;
+  if (t.significant_bits > most_bits)
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: {} significant bits, expected at most {} of an accumulator in the {} carrier",
+                         to_string(format), t.significant_bits, most_bits, limits.carrier);
+  if (!computes(format)) return refused(format, "known by name only");
+  if (is_float && format.mantissa_bits == 0)
+    return refused(format, "no mantissa bits, expected at least 1 of an accumulator");
+  // A sum that rounding to odd made the largest float may be one that would overflow in f8.M, or not.
+  const int most_exponents =
+      format.rounding == Rounding::kToOdd && limits.exponent_bits == 8 ? 7 : limits.exponent_bits;
+  if (is_float && format.exponent_bits > most_exponents)
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: {} exponent bits, expected at most {} of an accumulator in the {} carrier",
+                         to_string(format), format.exponent_bits, most_exponents, limits.carrier);
+  if (is_fixed(format) &&
+      (std::abs(format.fraction_bits) > limits.fixed_exponent || std::abs(t.max_exponent) > limits.fixed_exponent))
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: codes from 2^{} to 2^{}, expected within 2^-{} and 2^{} of an accumulator in the {} "
+                         "carrier",
+                         to_string(format), -format.fraction_bits, t.max_exponent, limits.fixed_exponent,
+                         limits.fixed_exponent, limits.carrier);
+  return {};
+}
+
+AccumulatorMode mode_of(Rounding rounding) noexcept {
+  if (rounding == Rounding::kNearestEven) return AccumulatorMode::kNearestEven;
+  return rounding == Rounding::kToOdd ? AccumulatorMode::kToOdd : AccumulatorMode::kBySign;
+}
+
+StepsOn steps_on(Rounding rounding, bool is_negative) noexcept {
+  if (rounding == Rounding::kNearestAway) return StepsOn::kFromHalf;
+  return rounding == (is_negative ? Rounding::kDown : Rounding::kUp) ? StepsOn::kFromAny : StepsOn::kNever;
+}
+
+AccumulatorGrid grid_of(const Format& format) noexcept {
+  const FormatTraits t = traits(format);
+  AccumulatorGrid grid;
+  for (const bool is_negative : {false, true}) grid.steps_on[is_negative] = steps_on(format.rounding, is_negative);
+  if (is_fixed(format)) {
+    grid.unit = std::ldexp(1.0, -format.fraction_bits);
+    grid.inverse = std::ldexp(1.0, format.fraction_bits);
+    grid.lowest = t.lowest * grid.inverse;
+    grid.highest = t.largest * grid.inverse;
+    grid.modulus = std::ldexp(1.0, format.bits);
+    return grid;
+  }
+  grid.mantissa_bits = format.mantissa_bits;
+  grid.smallest_normal = std::ldexp(1.0, t.min_exponent);
+  grid.beyond = std::ldexp(1.0, std::max(t.max_exponent + 1, t.min_exponent));
+  grid.largest = t.largest;
+  for (const bool is_negative : {false, true})
+    grid.over[is_negative] = numbers::beyond_range(format, t.largest, is_negative);
+  grid.flush_below = format.flushes_subnormals ? grid.smallest_normal : 0;
+  return grid;
+}
+
+}  // namespace
+
+bool accumulates_in_float(const Format& format) {
+  return is_carrier(format, false) || accepts(format, kFloatLimits).ok();
+}
+
+template <class T>
+Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernels::KernelTable& table) {
+  constexpr bool kIsDouble = sizeof(T) == sizeof(double);
+  Accumulator made;
+  if (ops::is_carrier(format, kIsDouble)) return made;
+  if (Status status = accepts(format, kIsDouble ? kDoubleLimits : kFloatLimits); !status.ok()) return status;
+  made.grid_ = grid_of(format);
+  made.chunk_ = static_cast<std::size_t>(std::max(format.chunk, 1));
+  const AccumulatorKind kind = !is_fixed(format)                    ? AccumulatorKind::kFloat
+                               : format.overflow == Overflow::kWrap ? AccumulatorKind::kFixedWrapped
+                                                                    : AccumulatorKind::kFixed;
+  made.run_ = table.carrier<T>()
+                  .accumulate.run[static_cast<std::size_t>(kind)][static_cast<std::size_t>(mode_of(format.rounding))];
+  return made;
+}
+
+template <class T>
+void Accumulator<T>::run(const kernels::GemmArgs<T>& product, std::size_t rows, bool by_column,
+                         const ChunkState<T>& state) const noexcept {
+  run_({.product = product,
+        .rows = rows,
+        .by_column = by_column,
+        .grid = &grid_,
+        .chunk = chunk_,
+        .phase = state.phase,
+        .ends = state.ends,
+        .partial = state.partial});
+}
+
+template <class T>
+void Accumulator<T>::add(std::size_t count, const T* terms, T* sums) const noexcept {
+  // A row of one product: 1 * terms, whose chunk ends at once.
+  constexpr T kOne{1};
+  constexpr std::ptrdiff_t kAtOnce = 0;
+  run({.k_depth = 1,
+       .k_outer = 1,
+       .offsets = &kAtOnce,
+       .a = &kOne,
+       .a_row_stride = 0,
+       .a_k_stride = 0,
+       .b = terms,
+       .b_stride = count,
+       .bias = nullptr,
+       .c = sums,
+       .c_stride = count,
+       .cols = count,
+       .accumulate = true},
+      1, false, {});
+}
+
+template class Accumulator<float>;
+template class Accumulator<double>;
+
+}  // namespace udnn::ops

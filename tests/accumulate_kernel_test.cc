@@ -1,0 +1,337 @@
+// The products with a narrow accumulator, on every instruction set of this CPU, against exact sums rounded once.
+#include <bit>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "src/ops/accumulator.h"
+#include "tests/accumulator_oracle.h"
+#include "tests/support.h"
+
+namespace udnn::test {
+namespace {
+
+using ops::Accumulator;
+
+Format format_of(std::string_view text) {
+  auto format = parse_format(text);
+  EXPECT_TRUE(format) << format.error().message();
+  return *format;
+}
+
+// Values that meet the ends of rounding: few bits, so that sums are often half way between two values of the format;
+// all bits; many magnitudes; and, `extreme`, whatever a carrier can hold.
+enum class Range { kFewBits, kAllBits, kManyMagnitudes, kExtreme };
+
+template <class T>
+std::vector<T> operands(Range range, std::size_t count, unsigned seed) {
+  std::mt19937_64 random(seed);
+  const auto draw = [&](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
+  };
+  const auto all_bits = [&] {
+    return static_cast<T>(std::ldexp(static_cast<double>(random() >> 11), -53)) * (draw(0, 1) ? T{1} : T{-1});
+  };
+  constexpr int kMost = std::numeric_limits<T>::max_exponent - 1;
+  std::vector<T> values(count);
+  for (T& value : values) switch (range) {
+      case Range::kFewBits:
+        value = static_cast<T>(std::ldexp(draw(-63, 63), draw(-9, -2)));
+        break;
+      case Range::kAllBits:
+        value = all_bits() * T{2};
+        break;
+      case Range::kManyMagnitudes:
+        value = draw(0, 2) == 0 ? static_cast<T>(std::ldexp(draw(-63, 63), draw(-30, 10)))
+                                : std::ldexp(all_bits(), draw(-40, 20));
+        break;
+      case Range::kExtreme: {
+        const T special[] = {0,
+                             T{-0.0},
+                             std::numeric_limits<T>::infinity(),
+                             -std::numeric_limits<T>::infinity(),
+                             std::numeric_limits<T>::quiet_NaN(),
+                             std::numeric_limits<T>::max(),
+                             std::numeric_limits<T>::denorm_min()};
+        value = draw(0, 9) == 0 ? special[draw(0, 6)]
+                                : std::ldexp(all_bits(), draw(0, 1) ? draw(-kMost - 20, kMost) : draw(-20, 20));
+        break;
+      }
+    }
+  return values;
+}
+
+template <class T>
+bool same(T got, T want) {
+  return std::isnan(want) ? std::isnan(got) : std::memcmp(&got, &want, sizeof(T)) == 0;
+}
+
+template <class T>
+T one_step(const kernels::KernelTable& table, const Format& format, T start, T x, T y) {
+  T c = start;
+  const std::ptrdiff_t offset = 0;
+  Accumulator<T>::create(format, table)
+      ->run({.k_depth = 1,
+             .k_outer = 1,
+             .offsets = &offset,
+             .a = &x,
+             .a_row_stride = 1,
+             .a_k_stride = 1,
+             .b = &y,
+             .b_stride = 1,
+             .bias = nullptr,
+             .c = &c,
+             .c_stride = 1,
+             .cols = 1,
+             .accumulate = true},
+            1, false, {});
+  return c;
+}
+
+struct Shape {
+  std::size_t rows, cols, depth, outer;
+  bool transposed, bias, accumulate, by_column;
+  std::size_t phase_cut;  // products after which a second call goes on
+};
+
+class AccumulateKernels : public OnEveryIsa {
+ protected:
+  template <class T>
+  void expect_definition(const Format& format, Range range, unsigned seed) {
+    SCOPED_TRACE(testing::Message() << to_string(format) << '/' << format.chunk << ", " << sizeof(T) * 8
+                                    << " bits, range " << static_cast<int>(range));
+    if (format.exponent_bits == 8 && format.rounding == Rounding::kToOdd && sizeof(T) == sizeof(float))
+      return;  // refused: see below
+    std::mt19937 random(seed);
+    const auto pick = [&](Sizes sizes) { return *(sizes.begin() + random() % sizes.size()); };
+    for (int i = 0; i < 24 && !HasFatalFailure(); ++i) {
+      Shape shape{.rows = pick({1, 2, 4, 5, 8, 9, 13}),
+                  .cols = pick({1, 2, 3, 7, 8, 16, 17, 19}),
+                  .depth = pick({0, 1, 2, 7, 20}),
+                  .outer = pick({1, 1, 3}),
+                  .transposed = random() % 2 == 0,
+                  .bias = random() % 3 != 0,
+                  .accumulate = random() % 4 == 0,
+                  .by_column = random() % 4 == 0,
+                  .phase_cut = 0};
+      if (shape.depth > 1 && random() % 2 == 0) shape.phase_cut = 1 + random() % (shape.depth - 1);
+      expect_product<T>(shape, format, range, seed + static_cast<unsigned>(i));
+    }
+  }
+
+ private:
+  template <class T>
+  void expect_product(const Shape& s, const Format& format, Range range, unsigned seed) {
+    SCOPED_TRACE(fmt::format("{} x {} x {} * {}{}{}{}{}, cut {}", s.rows, s.cols, s.outer, s.depth,
+                             s.transposed ? ", transposed" : "", s.bias ? ", bias" : "",
+                             s.accumulate ? ", accumulating" : "", s.by_column ? ", by column" : "", s.phase_cut));
+    const auto accumulator = Accumulator<T>::create(format, isa());
+    ASSERT_TRUE(accumulator) << accumulator.error().message();
+    AccumulatorOracle<T> oracle(format);
+    const std::size_t element = s.by_column ? s.cols : 1, piece_stride = 11 * element, b_stride = s.cols + 1,
+                      c_stride = s.cols + 5;
+    const std::size_t row_stride = element * (s.transposed ? 1 : s.depth + 3),
+                      k_stride = element * (s.transposed ? s.rows + 2 : 1);
+    std::vector<std::ptrdiff_t> offsets;
+    for (std::size_t o = 0; o < s.outer; ++o) offsets.push_back(static_cast<std::ptrdiff_t>(o * piece_stride));
+    const std::size_t k = s.outer * s.depth, c_size = (s.rows - 1) * c_stride + s.cols;
+    const std::size_t a_size =
+        k == 0 ? 0 : (s.outer - 1) * piece_stride + (s.rows - 1) * row_stride + (s.depth - 1) * k_stride + element;
+    const Edge edge = seed % 2 == 0 ? Edge::kEnd : Edge::kBegin;
+    Guarded<T> a(operands<T>(range, a_size, seed), edge), bias(operands<T>(range, s.cols, seed + 1), edge);
+    Guarded<T> b(operands<T>(range, k == 0 ? 0 : (k - 1) * b_stride + s.cols, seed + 2), edge);
+    std::vector<T> start(c_size, kPoison<T>);
+    if (s.accumulate) {
+      const auto values = operands<T>(range, c_size, seed + 3);
+      for (std::size_t i = 0; i < c_size; ++i)
+        if (i % c_stride < s.cols) start[i] = oracle.rounded(values[i]);
+    }
+    Guarded<T> c(start, edge), partial(std::vector<T>(c_size, kPoison<T>), edge);
+
+    kernels::GemmArgs<T> args{.k_depth = s.depth,
+                              .k_outer = s.outer,
+                              .offsets = offsets.data(),
+                              .a = a.data(),
+                              .a_row_stride = static_cast<std::ptrdiff_t>(row_stride),
+                              .a_k_stride = static_cast<std::ptrdiff_t>(k_stride),
+                              .b = b.data(),
+                              .b_stride = b_stride,
+                              .bias = s.bias ? bias.data() : nullptr,
+                              .c = c.data(),
+                              .c_stride = c_stride,
+                              .cols = s.cols,
+                              .accumulate = s.accumulate};
+    if (s.phase_cut == 0 || s.outer > 1) {
+      accumulator->run(args, s.rows, s.by_column, {.phase = 0, .ends = true, .partial = nullptr});
+    } else {
+      args.k_depth = s.phase_cut;
+      accumulator->run(args, s.rows, s.by_column, {.phase = 0, .ends = false, .partial = partial.data()});
+      args.a += static_cast<std::ptrdiff_t>(s.phase_cut * k_stride);
+      args.b += s.phase_cut * b_stride;
+      args.k_depth = s.depth - s.phase_cut;
+      args.accumulate = true;
+      accumulator->run(args, s.rows, s.by_column,
+                       {.phase = s.phase_cut % accumulator->chunk(), .ends = true, .partial = partial.data()});
+    }
+
+    for (std::size_t i = 0; i < s.rows; ++i) {
+      for (std::size_t j = 0; j < s.cols; ++j) {
+        std::vector<T> left, right;
+        for (std::size_t o = 0; o < s.outer; ++o)
+          for (std::size_t d = 0; d < s.depth; ++d) {
+            left.push_back(a.data()[o * piece_stride + i * row_stride + d * k_stride + (s.by_column ? j : 0)]);
+            right.push_back(b.data()[(o * s.depth + d) * b_stride + j]);
+          }
+        const T from = s.accumulate ? start[i * c_stride + j] : s.bias ? oracle.rounded(bias.data()[j]) : T{0};
+        const T want = oracle.chain(from, left, right), got = c.data()[i * c_stride + j];
+        if (!same(got, want) && k > 1) {
+          T acc = s.accumulate ? start[i * c_stride + j] : s.bias ? oracle.rounded(bias.data()[j]) : T{0};
+          for (std::size_t q = 0; q < k; ++q) {
+            const T g = one_step(isa(), format, acc, left[q], right[q]), w = oracle.chain(acc, {left[q]}, {right[q]});
+            if (!same(g, w))
+              printf("DBG acc %a a %a b %a got %a want %a\n", (double)acc, (double)left[q], (double)right[q], (double)g,
+                     (double)w);
+            acc = w;
+          }
+        }
+        ASSERT_TRUE(same(got, want)) << "at [" << i << ", " << j << "]: " << got << ", expected " << want;
+      }
+      for (std::size_t j = s.cols; j < c_stride && i + 1 < s.rows; ++j)
+        ASSERT_EQ(c.data()[i * c_stride + j], kPoison<T>) << "wrote outside, at [" << i << ", " << j << "]";
+    }
+  }
+
+  template <class T>
+  static constexpr T kPoison = T{-12345};
+};
+
+constexpr const char* kModes[] = {"", ":rna", ":rtz", ":rup", ":rdn", ":odd"};
+
+TEST_P(AccumulateKernels, RoundFloatsOnceInEveryMode) {
+  unsigned seed = 1;
+  for (const char* name :
+       {"f6.5", "f5.2", "e4m3", "f6.9", "bf16", "f8.5", "f5.1", "f3.4", "f7.14", "f8.21", "f1.3", "f2.2"})
+    for (const char* mode : kModes)
+      for (const Range range : {Range::kFewBits, Range::kAllBits, Range::kManyMagnitudes, Range::kExtreme})
+        expect_definition<float>(format_of(std::string(name) + mode), range, seed += 40);
+}
+
+TEST_P(AccumulateKernels, RoundFixedPointOnceInEveryMode) {
+  unsigned seed = 1;
+  for (const char* name : {"fx4.4", "fx8.8", "fx8.8:wrap", "fx2.3:wrap", "ufx4.4", "ufx6.2:wrap", "fx12.11", "fx-2.8",
+                           "fx9.-3", "fx1.21:wrap"})
+    for (const char* mode : kModes)
+      for (const Range range : {Range::kFewBits, Range::kAllBits, Range::kManyMagnitudes, Range::kExtreme})
+        expect_definition<float>(format_of(std::string(name) + mode), range, seed += 40);
+}
+
+TEST_P(AccumulateKernels, RoundOnceInDouble) {
+  unsigned seed = 1;
+  for (const char* name : {"f6.5", "fp32", "e4m3", "bf16", "f10.50", "f10.3", "fx4.4", "fx20.32", "fx8.8:wrap",
+                           "ufx27.20:wrap", "fx500.-470"})
+    for (const char* mode : kModes)
+      for (const Range range : {Range::kFewBits, Range::kAllBits, Range::kManyMagnitudes, Range::kExtreme})
+        expect_definition<double>(format_of(std::string(name) + mode), range, seed += 40);
+}
+
+TEST_P(AccumulateKernels, OverflowAndFlushAsTheFormatSays) {
+  unsigned seed = 1;
+  for (const char* name :
+       {"f3.4:sat", "f3.4:inf", "f3.4:nan", "e4m3:nan", "f4.3:ftz", "f4.3:ftz:sat", "bf16:ftz", "bf16:sat"})
+    for (const char* mode : kModes)
+      for (const Range range : {Range::kFewBits, Range::kManyMagnitudes, Range::kExtreme})
+        expect_definition<float>(format_of(std::string(name) + mode), range, seed += 40);
+}
+
+TEST_P(AccumulateKernels, RoundAfterEveryChunk) {
+  unsigned seed = 1;
+  for (const char* name : {"f6.5", "e4m3", "bf16:rup", "fx4.4", "fx8.8:wrap"})
+    for (const int chunk : {1, 2, 3, 7, 64})
+      for (const Range range : {Range::kFewBits, Range::kAllBits, Range::kManyMagnitudes}) {
+        Format format = format_of(name);
+        format.chunk = chunk;
+        expect_definition<float>(format, range, seed += 40);
+        expect_definition<double>(format, range, seed += 40);
+      }
+}
+
+// Sums that are half way only when they have been rounded to the carrier first: 5/8 * 13/8 = 65/64 is half way between
+// two values of f6.5.
+TEST_P(AccumulateKernels, SeeATinyTermBesideAProductThatIsHalfWay) {
+  const float product_is_half_way[] = {0.625F, 1.625F};
+  const auto step = [&](const char* format, float start, float sign) {
+    return one_step(isa(), format_of(format), start, sign * product_is_half_way[0], product_is_half_way[1]);
+  };
+  EXPECT_EQ(step("f6.5", 0, 1), 1.0F);
+  EXPECT_EQ(step("f6.5", 0x1p-24F, 1), 1.03125F);
+  EXPECT_EQ(step("f6.5", 0x1p-30F, 1), 1.03125F);
+  EXPECT_EQ(step("f6.5", -0x1p-30F, 1), 1.0F);
+  EXPECT_EQ(step("f6.5", 0x1p-30F, -1), -1.0F);
+  EXPECT_EQ(step("f6.5", -0x1p-30F, -1), -1.03125F);
+  EXPECT_EQ(step("f6.5:rna", -0x1p-30F, 1), 1.0F);
+  EXPECT_EQ(step("f6.5:rna", 0, 1), 1.03125F);
+}
+
+TEST_P(AccumulateKernels, AddSumsAsTheyAddProducts) {
+  for (const char* name : {"f6.5", "fx8.8:wrap", "bf16:rdn"}) {
+    AccumulatorOracle<float> oracle(format_of(name));
+    std::vector<float> sums = operands<float>(Range::kManyMagnitudes, 53, 1),
+                       terms = operands<float>(Range::kManyMagnitudes, 53, 2);
+    for (std::vector<float>* values : {&sums, &terms})
+      for (float& value : *values) value = oracle.rounded(value);
+    auto got = sums;
+    Accumulator<float>::create(format_of(name), isa())->add(got.size(), terms.data(), got.data());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_TRUE(same(got[i], oracle.sum(sums[i], terms[i]))) << name << " at " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryIsa, AccumulateKernels, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+
+template <class T>
+std::string refusal(std::string_view text) {
+  const auto made = Accumulator<T>::create(format_of(text), *machine::usable_kernel_tables().front());
+  return made ? "accepted" : made.error().message();
+}
+
+TEST(AccumulatorFormat, SaysWhyItCannotBeOne) {
+  EXPECT_EQ(refusal<float>("int8"),
+            "int8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
+  EXPECT_EQ(refusal<float>("dfx8"),
+            "dfx8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
+  EXPECT_EQ(refusal<float>("f6.5:sr"),
+            "f6.5:sr: an accumulator would draw a random word for every product, which this version does not; expected "
+            "one of rne rna rtz "
+            "rup rdn odd");
+  EXPECT_EQ(refusal<float>("f6.22"),
+            "f6.22: 23 significant bits, expected at most 22 of an accumulator in the float carrier");
+  EXPECT_EQ(refusal<double>("f6.22"), "accepted");
+  EXPECT_EQ(refusal<double>("fx2.51"),
+            "fx2.51: 52 significant bits, expected at most 51 of an accumulator in the double carrier");
+  EXPECT_EQ(refusal<double>("f11.8"),
+            "f11.8: 11 exponent bits, expected at most 10 of an accumulator in the double carrier");
+  EXPECT_EQ(refusal<double>("fx9.40:wrap"),
+            "fx9.40:wrap: 48 significant bits, expected at most 47 of an accumulator in the double carrier");
+  EXPECT_EQ(refusal<float>("bf16:odd"),
+            "bf16:odd: 8 exponent bits, expected at most 7 of an accumulator in the float carrier");
+  EXPECT_EQ(refusal<double>("bf16:odd"), "accepted");
+  EXPECT_EQ(refusal<float>("f6.0"), "f6.0: no mantissa bits, expected at least 1 of an accumulator");
+  EXPECT_EQ(refusal<float>("e3m2"), "e3m2: known by name only");
+  EXPECT_EQ(
+      refusal<float>("fx200.-190"),
+      "fx200.-190: codes from 2^190 to 2^199, expected within 2^-126 and 2^126 of an accumulator in the float carrier");
+}
+
+TEST(AccumulatorFormat, IsTheCarrierWhereNothingIsRounded) {
+  const auto& table = *machine::usable_kernel_tables().front();
+  EXPECT_TRUE(Accumulator<float>::create(format_of("fp32"), table)->is_carrier());
+  EXPECT_TRUE(Accumulator<double>::create(format_of("fp64"), table)->is_carrier());
+  EXPECT_FALSE(Accumulator<double>::create(format_of("fp32"), table)->is_carrier());
+  EXPECT_TRUE(ops::accumulates_in_float(format_of("fp32")));
+  EXPECT_TRUE(ops::accumulates_in_float(format_of("f8.21")));
+  EXPECT_FALSE(ops::accumulates_in_float(format_of("fp32:rtz")));
+  EXPECT_FALSE(ops::accumulates_in_float(format_of("fx10.14")));
+}
+
+}  // namespace
+}  // namespace udnn::test
