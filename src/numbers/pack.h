@@ -1,7 +1,4 @@
-// src/numbers/pack.h: codes at their real width.
-//
-// Code i takes the bits i * bits .. (i + 1) * bits - 1 of the bytes; bit b is bit b mod 8 (from the lowest) of byte b
-// / 8.
+// src/numbers/pack.h: codes at their real width, in vectors; udnn/quantize.h says how they lie.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +8,10 @@
 
 namespace udnn::numbers {
 
-/// (codes.size() * bits + 7) / 8 bytes; the last one is filled up with zeros. bits: 1 .. 64. Higher bits of a code are
-/// ignored.
+/// pack_codes() into bytes of its own. Precondition: bits is 1 .. 64.
 std::vector<std::byte> pack(std::span<const std::uint64_t> codes, int bits);
 
-/// `count` codes. Precondition: bytes.size() >= (count * bits + 7) / 8.
+/// unpack_codes() of the first `count` codes. Precondition: bytes.size() >= packed_bytes(count, bits).
 std::vector<std::uint64_t> unpack(std::span<const std::byte> bytes, int bits, std::size_t count);
 
 }  // namespace udnn::numbers

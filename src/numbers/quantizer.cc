@@ -106,23 +106,6 @@ std::int64_t sign_extended(std::uint64_t code, int bits) noexcept {
 
 }  // namespace
 
-void TensorStatistics::merge(const TensorStatistics& other) noexcept {
-  count += other.count;
-  zeros_in += other.zeros_in;
-  zeros_out += other.zeros_out;
-  saturated += other.saturated;
-  non_finite += other.non_finite;
-  max_abs = std::max(max_abs, other.max_abs);
-  error_sum += other.error_sum;
-  error_squares += other.error_squares;
-  value_squares += other.value_squares;
-}
-
-double TensorStatistics::sqnr_db() const noexcept {
-  if (error_squares == 0) return std::numeric_limits<double>::infinity();
-  return 10 * std::log10(value_squares / error_squares);
-}
-
 template <class T>
 struct Quantizer<T>::ScaledBlock {
   double unit[kBlock], lowest[kBlock], highest[kBlock], threshold[kBlock];

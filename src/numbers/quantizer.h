@@ -18,6 +18,7 @@
 
 #include "kernels/kernel_table.h"
 #include "udnn/format.h"
+#include "udnn/quantize.h"
 #include "udnn/status.h"
 
 namespace udnn::numbers {
@@ -29,30 +30,8 @@ struct Draw {
   std::uint32_t tensor = 0;
 };
 
-struct Scale {
-  double unit = 1;
-  double threshold = 0;
-  double zero_point = 0;
-
-  bool operator==(const Scale&) const = default;
-};
-
-/// What rounding did to a tensor. Counts are exact; sums are the same for the same pieces merged in the same order, on
-/// every instruction set.
-struct TensorStatistics {
-  std::uint64_t count = 0;
-  std::uint64_t zeros_in = 0;
-  std::uint64_t zeros_out = 0;   ///< values other than zero that became zero
-  std::uint64_t saturated = 0;   ///< finite values beyond the largest or lowest value of the format
-  std::uint64_t non_finite = 0;  ///< infinities and NaN given
-  double max_abs = 0;            ///< of the finite values given
-  double error_sum = 0;          ///< q - x, where both are finite, as in the two sums below
-  double error_squares = 0;
-  double value_squares = 0;
-
-  void merge(const TensorStatistics& other) noexcept;
-  double sqnr_db() const noexcept;  ///< 10 log10(value_squares / error_squares); infinity where nothing was lost
-};
+using udnn::Scale;
+using udnn::TensorStatistics;
 
 /// A value, free to copy. All of run() may be called by any thread; nothing in it allocates.
 template <class T>

@@ -1,0 +1,264 @@
+// udnn/quantize.h on top of numbers::Quantizer.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "src/base/aligned_array.h"
+#include "src/base/refusal.h"
+#include "src/machine/isa.h"
+#include "src/numbers/quantizer.h"
+#include "src/numbers/value_set.h"
+#include "udnn/quantize.h"
+
+namespace udnn {
+
+using numbers::Quantizer;
+
+void TensorStatistics::merge(const TensorStatistics& other) noexcept {
+  count += other.count;
+  zeros_in += other.zeros_in;
+  zeros_out += other.zeros_out;
+  saturated += other.saturated;
+  non_finite += other.non_finite;
+  max_abs = std::max(max_abs, other.max_abs);
+  error_sum += other.error_sum;
+  error_squares += other.error_squares;
+  value_squares += other.value_squares;
+}
+
+double TensorStatistics::sqnr_db() const noexcept {
+  if (error_squares == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(value_squares / error_squares);
+}
+
+namespace {
+
+constexpr std::size_t kPiece = 256;  ///< elements that lie on the stack between rounding and their codes
+
+/// Whether each channel may have a scale of its own.
+bool has_channels(Family family) noexcept {
+  return family == Family::kInt || family == Family::kUnsignedInt || family == Family::kBinary ||
+         family == Family::kTernary;
+}
+
+}  // namespace
+
+struct Codec::State {
+  Quantizer<double> f64;
+  Result<Quantizer<float>> f32;  // the error: why float is too narrow
+
+  const Format& format() const noexcept { return f64.format(); }
+  std::string name() const { return to_string(format()); }
+
+  template <class T>
+  const Quantizer<T>& quantizer() const noexcept {
+    if constexpr (std::is_same_v<T, float>)
+      return *f32;
+    else
+      return f64;
+  }
+
+  template <class T>
+  Status has_carrier() const {
+    return std::is_same_v<T, float> && !f32 ? f32.error() : Status();
+  }
+
+  /// Of a format that needs none.
+  Scale own_scale() const noexcept {
+    return {.unit = format().scale_rule == ScaleRule::kFixed ? format().scale_value : 1};
+  }
+
+  Status has_rows(std::size_t count, std::size_t channels) const {
+    if (count % channels == 0) return {};
+    return base::invalid("{}: {} values, expected a multiple of the {} scales, one for each channel", name(), count,
+                         channels);
+  }
+
+  template <class T>
+  Status accepts(std::span<const Scale> scales, std::size_t count) const {
+    if (Status status = has_carrier<T>(); !status.ok()) return status;
+    if (scales.empty()) return {};
+    if (scales.size() > 1 && f64.needs_scale() && !has_channels(format().family))
+      for (const Scale& scale : scales)
+        if (!(scale == scales[0])) return base::invalid("{}: scales that differ, expected one for the tensor", name());
+    for (const Scale& scale : scales) {
+      if (!f64.needs_scale()) {
+        if (scale == own_scale()) continue;
+        return base::invalid("{}: scale {}, expected {}, as it takes none from outside", name(), scale.unit,
+                             own_scale().unit);
+      }
+      if (format().is_unit && scale.unit != 1) return base::invalid("{}: scale {}, expected 1", name(), scale.unit);
+      if (Status status = quantizer<T>().accepts(scale); !status.ok()) return status;
+    }
+    return has_rows(count, scales.size());
+  }
+
+  Status accepts(const QuantizeOptions& options) const {
+    constexpr std::uint32_t kTensors = 1U << 24U;
+    if (options.tensor >= kTensors)
+      return base::invalid("{}: tensor {}, expected 0 to {}", name(), options.tensor, kTensors - 1);
+    if (options.scales.size() > 1 && options.first_element % options.scales.size() != 0)
+      return base::invalid("{}: first element {}, expected a multiple of the {} scales, one for each channel", name(),
+                           options.first_element, options.scales.size());
+    return {};
+  }
+
+  /// The one way from x to q; all has been checked. (Blocks that share a scale will go through
+  /// Quantizer::run_blocks here: create() refuses them until then.)
+  template <class T>
+  void round(std::span<const T> x, T* q, const QuantizeOptions& options, std::span<const Scale> scales,
+             std::uint64_t first_element, TensorStatistics* statistics) const noexcept {
+    const numbers::Draw draw{.seed = options.seed, .step = options.step, .tensor = options.tensor};
+    if (scales.size() == 1)
+      quantizer<T>().run(x.data(), q, x.size(), first_element, draw, scales[0], statistics);
+    else
+      quantizer<T>().run_channels(x.data(), q, x.size() / scales.size(), scales.size(), first_element / scales.size(),
+                                  draw, scales.data(), statistics);
+  }
+
+  template <class T>
+  void find(std::span<const T> x, std::span<Scale> scales) const noexcept {
+    if (f64.needs_scale())
+      numbers::weight_scales(format(), x.data(), x.size() / scales.size(), scales.size(), scales.data());
+    else
+      std::fill(scales.begin(), scales.end(), own_scale());
+  }
+
+  template <class T>
+  Status find_scales(std::span<const T> x, std::span<Scale> scales) const {
+    if (Status status = has_carrier<T>(); !status.ok()) return status;
+    if (scales.empty()) return base::invalid("{}: room for 0 scales, expected one for each channel", name());
+    if (Status status = has_rows(x.size(), scales.size()); !status.ok()) return status;
+    find(x, scales);
+    return {};
+  }
+
+  Status has_room(std::size_t count, std::size_t room, const char* what) const {
+    if (count == room) return {};
+    return base::invalid("{}: room for {} {}, expected {}", name(), room, what, count);
+  }
+
+  template <class T>
+  Status quantize(std::span<const T> x, std::span<T> q, const QuantizeOptions& options,
+                  TensorStatistics* statistics) const {
+    if (Status status = has_room(x.size(), q.size(), "values"); !status.ok()) return status;
+    if (Status status = accepts(options); !status.ok()) return status;
+    if (Status status = accepts<T>(options.scales, x.size()); !status.ok()) return status;
+    if (!options.scales.empty()) {
+      round(x, q.data(), options, options.scales, options.first_element, statistics);
+      return {};
+    }
+    Scale scale;
+    find(x, std::span(&scale, 1));
+    round(x, q.data(), options, std::span<const Scale>(&scale, 1), options.first_element, statistics);
+    return {};
+  }
+
+  template <class T>
+  Status encode(std::span<const T> x, std::span<std::uint64_t> codes, const QuantizeOptions& options,
+                TensorStatistics* statistics) const {
+    if (Status status = has_room(x.size(), codes.size(), "codes"); !status.ok()) return status;
+    if (Status status = accepts(options); !status.ok()) return status;
+    if (Status status = accepts<T>(options.scales, x.size()); !status.ok()) return status;
+    if (options.scales.empty() && f64.needs_scale())
+      return base::invalid("{}: no scale, expected one, which its codes are decoded with", name());
+    const Scale own = own_scale();
+    const std::span<const Scale> scales = options.scales.empty() ? std::span(&own, 1) : options.scales;
+
+    T on_stack[kPiece];
+    base::AlignedArray<T> on_heap;
+    T* rounded = on_stack;
+    if (scales.size() > kPiece) {
+      auto row = base::AlignedArray<T>::create({scales.size()});
+      if (!row) return row.error();
+      on_heap = std::move(*row);
+      rounded = on_heap.data();
+    }
+    const std::size_t period = std::max(scales.size(), kPiece / scales.size() * scales.size());  // whole rows
+    for (std::size_t done = 0; done < x.size(); done += period) {
+      const auto piece = x.subspan(done, std::min(period, x.size() - done));
+      round(piece, rounded, options, scales, options.first_element + done, statistics);
+      for (std::size_t i = 0; i < piece.size(); ++i)
+        codes[done + i] = quantizer<T>().encode(rounded[i], scales[i % scales.size()]);
+    }
+    return {};
+  }
+
+  template <class T>
+  Status decode(std::span<const std::uint64_t> codes, std::span<T> x, std::span<const Scale> scales) const {
+    if (Status status = has_room(codes.size(), x.size(), "values"); !status.ok()) return status;
+    if (Status status = accepts<T>(scales, codes.size()); !status.ok()) return status;
+    for (std::size_t i = 0; i < codes.size(); ++i)
+      if (!numbers::is_code(format(), codes[i]))
+        return base::invalid("{}: code {} is {:#x}, which no value has", name(), i, codes[i]);
+    const Scale own = own_scale();
+    if (scales.empty()) scales = std::span(&own, 1);
+    for (std::size_t i = 0; i < codes.size(); ++i) x[i] = quantizer<T>().decode(codes[i], scales[i % scales.size()]);
+    return {};
+  }
+};
+
+Result<Codec> Codec::create(std::string_view format) {
+  const auto parsed = parse_format(format);
+  if (!parsed) return parsed.error();
+  return create(*parsed);
+}
+
+Result<Codec> Codec::create(const Format& format) {
+  if (format.block != 0)
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: neighbours share a scale, which udnn/quantize.h does not round yet", to_string(format));
+  const auto table = machine::chosen_kernel_table();
+  if (!table) return table.error();
+  auto f64 = Quantizer<double>::create(format, **table);
+  if (!f64) return f64.error();
+  return Codec(std::make_unique<const State>(State{std::move(*f64), Quantizer<float>::create(format, **table)}));
+}
+
+Codec::Codec(std::unique_ptr<const State> state) noexcept : state_(std::move(state)) {}
+Codec::Codec(Codec&&) noexcept = default;
+Codec& Codec::operator=(Codec&&) noexcept = default;
+Codec::~Codec() = default;
+
+const Format& Codec::format() const noexcept { return state_->format(); }
+
+bool Codec::needs_scale() const noexcept { return state_->f64.needs_scale(); }
+
+Status Codec::find_scales(std::span<const float> x, std::span<Scale> scales) const {
+  return state_->find_scales(x, scales);
+}
+
+Status Codec::find_scales(std::span<const double> x, std::span<Scale> scales) const {
+  return state_->find_scales(x, scales);
+}
+
+Status Codec::quantize(std::span<const float> x, std::span<float> q, const QuantizeOptions& options,
+                       TensorStatistics* statistics) const {
+  return state_->quantize(x, q, options, statistics);
+}
+
+Status Codec::quantize(std::span<const double> x, std::span<double> q, const QuantizeOptions& options,
+                       TensorStatistics* statistics) const {
+  return state_->quantize(x, q, options, statistics);
+}
+
+Status Codec::encode(std::span<const float> x, std::span<std::uint64_t> codes, const QuantizeOptions& options,
+                     TensorStatistics* statistics) const {
+  return state_->encode(x, codes, options, statistics);
+}
+
+Status Codec::encode(std::span<const double> x, std::span<std::uint64_t> codes, const QuantizeOptions& options,
+                     TensorStatistics* statistics) const {
+  return state_->encode(x, codes, options, statistics);
+}
+
+Status Codec::decode(std::span<const std::uint64_t> codes, std::span<float> x, std::span<const Scale> scales) const {
+  return state_->decode(codes, x, scales);
+}
+
+Status Codec::decode(std::span<const std::uint64_t> codes, std::span<double> x, std::span<const Scale> scales) const {
+  return state_->decode(codes, x, scales);
+}
+
+}  // namespace udnn
