@@ -1,0 +1,190 @@
+// udnn/udnn_c.h as a C11 program meets it. Prints what is wrong, and where; exit code 0: nothing.
+#include "udnn/udnn_c.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int failures = 0;
+
+static void expect(int holds, const char* what, int line) {
+  if (holds) return;
+  printf("udnn_c_test.c:%d: expected %s\n", line, what);
+  ++failures;
+}
+#define EXPECT(condition) expect((condition) != 0, #condition, __LINE__)
+
+static void expect_error(udnn_status got, udnn_status want, const udnn_error* error, const char* text, int line) {
+  if (got == want && strcmp(error->message, text) == 0) return;
+  printf("udnn_c_test.c:%d: status %d, expected %d\n  said     %s\n  expected %s\n", line, (int)got, (int)want,
+         error->message, text);
+  ++failures;
+}
+#define EXPECT_ERROR(call, status, text) expect_error((call), (status), &error, (text), __LINE__)
+#define EXPECT_OK(call) expect_error((call), UDNN_OK, &error, "", __LINE__)
+
+static udnn_codec* codec_of(const char* format) {
+  udnn_error error;
+  udnn_codec* codec = NULL;
+  EXPECT_OK(udnn_codec_create(format, &codec, &error));
+  return codec;
+}
+
+static void describes_formats(void) {
+  udnn_error error;
+  udnn_format_facts facts;
+  EXPECT_OK(udnn_format_describe("f5.10:rne", &facts, &error));
+  EXPECT(strcmp(facts.name, "fp16") == 0);
+  EXPECT(facts.bits == 16 && facts.storage_bits == 16 && facts.significant_bits == 11 && facts.block == 0);
+  EXPECT(facts.largest == 65504 && facts.lowest == -65504);
+  EXPECT(facts.smallest_normal == 0x1p-14 && facts.smallest_subnormal == 0x1p-24 && facts.spacing_at_one == 0x1p-10);
+  EXPECT(facts.has_infinity == 1 && facts.has_nan == 1 && facts.has_negative_zero == 1);
+  EXPECT(facts.needs_scale == 0 && facts.computes == 1 && facts.fits_float == 1);
+
+  EXPECT_OK(udnn_format_describe("mxfp4", &facts, &error));
+  EXPECT(facts.block == 32 && facts.storage_bits == 4.25 && facts.needs_scale == 1);
+  EXPECT_OK(udnn_format_describe("fx4.28", &facts, &error));
+  EXPECT(facts.computes == 1 && facts.fits_float == 0 && facts.has_infinity == 0);
+
+  EXPECT_ERROR(udnn_format_describe("fp31", &facts, &error), UDNN_INVALID_ARGUMENT,
+               "\"fp31\": unknown format 'fp31' at column 1, did you mean 'fp32'?");
+  EXPECT(strcmp(facts.name, "fx4.28") == 0);  // as it was
+  EXPECT_ERROR(udnn_format_describe(NULL, &facts, &error), UDNN_INVALID_ARGUMENT, "format: NULL");
+  EXPECT(udnn_format_describe("fp31", &facts, NULL) == UDNN_INVALID_ARGUMENT);
+
+  char endless[2000];
+  memset(endless, 'x', sizeof endless - 1);
+  endless[sizeof endless - 1] = '\0';
+  EXPECT(udnn_format_describe(endless, &facts, &error) == UDNN_INVALID_ARGUMENT);
+  EXPECT(strlen(error.message) == sizeof error.message - 1);
+}
+
+static void refuses_what_it_cannot_make(void) {
+  udnn_error error;
+  udnn_codec* codec = NULL;
+  EXPECT_ERROR(udnn_codec_create("f4.3:wrap", &codec, &error), UDNN_INVALID_ARGUMENT,
+               "\"f4.3:wrap\": modifier 'wrap' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, "
+               "rdn, odd, sr, sat, inf, nan, ftz");
+  EXPECT_ERROR(udnn_codec_create("fx32.32", &codec, &error), UDNN_UNSUPPORTED,
+               "fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53");
+  EXPECT(codec == NULL);
+  EXPECT_ERROR(udnn_codec_create("e4m3", NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
+  udnn_codec_destroy(NULL);
+}
+
+static void rounds_arrays(void) {
+  udnn_error error;
+  udnn_codec* const e4m3 = codec_of("e4m3");
+  const float x[] = {0.0F, 0x1p-20F, 500.0F, -1.0F, 0.1F, INFINITY, NAN};
+  enum { kCount = sizeof x / sizeof x[0] };
+  float q[kCount];
+  double wide[kCount];
+  udnn_statistics statistics;
+  EXPECT_OK(udnn_codec_quantize_f32(e4m3, x, q, kCount, NULL, &statistics, &error));
+  EXPECT(q[0] == 0 && q[1] == 0 && q[2] == 448 && q[3] == -1 && q[4] == 0.1015625F && q[5] == 448 && isnan(q[6]));
+  EXPECT(statistics.count == kCount && statistics.zeros_in == 1 && statistics.zeros_out == 1);
+  EXPECT(statistics.saturated == 1 && statistics.non_finite == 2 && statistics.max_abs == 500);
+  EXPECT(fabs(statistics.sqnr_db - 10 * log10(statistics.value_squares / statistics.error_squares)) < 1e-12);
+  for (int i = 0; i < kCount; ++i) wide[i] = (double)x[i];
+  EXPECT_OK(udnn_codec_quantize_f64(e4m3, wide, wide, kCount, NULL, NULL, &error));  // in place
+  for (int i = 0; i < kCount - 1; ++i) EXPECT(wide[i] == (double)q[i]);
+
+  EXPECT_OK(udnn_codec_quantize_f32(e4m3, NULL, NULL, 0, NULL, NULL, &error));
+  EXPECT_ERROR(udnn_codec_quantize_f32(e4m3, NULL, q, 3, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "x: NULL, expected 3 of them");
+  EXPECT_ERROR(udnn_codec_quantize_f32(e4m3, x, NULL, 3, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "q: NULL, expected 3 of them");
+  EXPECT_ERROR(udnn_codec_quantize_f32(NULL, x, q, 3, NULL, NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
+  udnn_codec_destroy(e4m3);
+}
+
+static void draws_from_the_seed(void) {
+  udnn_error error;
+  udnn_codec* const codec = codec_of("fx2.6:sr");
+  enum { kCount = 4000 };
+  static double x[kCount], first[kCount], again[kCount], other[kCount], part[kCount];
+  double sum = 0;
+  int differ = 0;
+  for (int i = 0; i < kCount; ++i) x[i] = 0.3;
+  udnn_quantize_options options = {.seed = 7};
+  EXPECT_OK(udnn_codec_quantize_f64(codec, x, first, kCount, &options, NULL, &error));
+  EXPECT_OK(udnn_codec_quantize_f64(codec, x, again, kCount, &options, NULL, &error));
+  options.first_element = 1001;
+  EXPECT_OK(udnn_codec_quantize_f64(codec, x, part, kCount - 1001, &options, NULL, &error));
+  options.first_element = 0;
+  options.step = 1;
+  EXPECT_OK(udnn_codec_quantize_f64(codec, x, other, kCount, &options, NULL, &error));
+  for (int i = 0; i < kCount; ++i) {
+    sum += first[i];
+    differ += first[i] != other[i];
+  }
+  EXPECT(memcmp(first, again, sizeof first) == 0);
+  EXPECT(memcmp(first + 1001, part, (kCount - 1001) * sizeof(double)) == 0);
+  EXPECT(differ > 100);
+  // 0.3 = 19.2 / 64: up with probability 0.2. Five standard deviations of the mean: 5 sqrt(0.16 / 4000) / 64 < 0.0005.
+  EXPECT(fabs(sum / kCount - 0.3) < 0.0005);
+  options.tensor = 1U << 24U;
+  EXPECT_ERROR(udnn_codec_quantize_f64(codec, x, other, kCount, &options, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "fx2.6:sr: tensor 16777216, expected 0 to 16777215");
+  udnn_codec_destroy(codec);
+}
+
+static void encodes_and_packs(void) {
+  udnn_error error;
+  udnn_codec* const int4 = codec_of("int4");
+  const float x[6] = {0.7F, -14, 0.35F, 3, -0.1F, 2};  // two channels: the largest are 0.7 and 14
+  udnn_scale scales[2];
+  uint64_t codes[6], unpacked[6];
+  uint8_t bytes[3];
+  float decoded[6], q[6];
+  EXPECT_OK(udnn_codec_find_scales_f32(int4, x, 6, scales, 2, &error));
+  EXPECT(scales[0].unit == (double)(float)((double)0.7F / 7) && scales[1].unit == 2);
+  const udnn_quantize_options options = {.scales = scales, .scale_count = 2};
+  EXPECT_OK(udnn_codec_encode_f32(int4, x, codes, 6, &options, NULL, &error));
+  EXPECT(codes[0] == 7 && codes[1] == 9 && codes[3] == 2 && codes[4] == 15 && codes[5] == 1);
+  EXPECT(udnn_packed_bytes(6, 4) == 3 && udnn_packed_bytes(6, 0) == 0 && udnn_packed_bytes(6, 65) == 0);
+  EXPECT_OK(udnn_pack_codes(codes, 6, 4, bytes, 3, &error));
+  EXPECT(bytes[0] == 0x97 && bytes[2] == 0x1f);
+  EXPECT_OK(udnn_unpack_codes(bytes, 3, 4, unpacked, 6, &error));
+  EXPECT(memcmp(codes, unpacked, sizeof codes) == 0);
+  EXPECT_OK(udnn_codec_decode_f32(int4, unpacked, decoded, 6, scales, 2, &error));
+  EXPECT_OK(udnn_codec_quantize_f32(int4, x, q, 6, &options, NULL, &error));
+  EXPECT(memcmp(decoded, q, sizeof q) == 0);
+
+  EXPECT_ERROR(udnn_codec_encode_f32(int4, x, codes, 6, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "int4: no scale, expected one, which its codes are decoded with");
+  EXPECT_ERROR(udnn_pack_codes(codes, 6, 4, bytes, 2, &error), UDNN_INVALID_ARGUMENT,
+               "2 bytes, expected 3 for 6 codes of 4 bits");
+  EXPECT_ERROR(udnn_unpack_codes(bytes, 3, 65, unpacked, 6, &error), UDNN_INVALID_ARGUMENT,
+               "65 bits, expected 1 to 64");
+  unpacked[2] = 16;
+  EXPECT_ERROR(udnn_codec_decode_f32(int4, unpacked, decoded, 6, scales, 2, &error), UDNN_INVALID_ARGUMENT,
+               "int4: code 2 is 0x10, which no value has");
+  udnn_codec_destroy(int4);
+
+  udnn_codec* const fp64 = codec_of("fp64");
+  const double wide[2] = {0.1, -INFINITY};
+  uint64_t bits[2];
+  double back[2];
+  udnn_scale own;
+  EXPECT_OK(udnn_codec_find_scales_f64(fp64, wide, 2, &own, 1, &error));
+  EXPECT(own.unit == 1);
+  EXPECT_OK(udnn_codec_encode_f64(fp64, wide, bits, 2, NULL, NULL, &error));
+  EXPECT(bits[0] == UINT64_C(0x3fb999999999999a) && bits[1] == UINT64_C(0xfff0000000000000));
+  EXPECT_OK(udnn_codec_decode_f64(fp64, bits, back, 2, NULL, 0, &error));
+  EXPECT(memcmp(back, wide, sizeof wide) == 0);
+  EXPECT_ERROR(udnn_codec_quantize_f32(fp64, x, q, 6, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "fp64: does not fit the float carrier, expected double");
+  udnn_codec_destroy(fp64);
+}
+
+int main(void) {
+  EXPECT(strcmp(udnn_version(), UDNN_EXPECTED_VERSION) == 0);
+  describes_formats();
+  refuses_what_it_cannot_make();
+  rounds_arrays();
+  draws_from_the_seed();
+  encodes_and_packs();
+  if (failures == 0) printf("udnn_c_test: all as expected\n");
+  return failures != 0;
+}
