@@ -105,6 +105,14 @@ TEST(Sparkline, StretchesFromTheLeastToTheGreatest) {
   EXPECT_EQ(sparkline({}), "");
 }
 
+TEST(Bars, StandOnZero) {
+  EXPECT_EQ(bars(std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8}), " ▂▃▄▅▆▇██");
+  EXPECT_EQ(bars(std::vector<double>{5, 5}), "██");
+  EXPECT_EQ(bars(std::vector<double>{0, 0.01, 100}), " ▁█");
+  EXPECT_EQ(bars(std::vector<double>{0, 0}), "  ");
+  EXPECT_EQ(bars({}), "");
+}
+
 TEST(ConfusionTable, ShowsCountsAndTheShareOnTheDiagonal) {
   const std::vector<std::uint64_t> counts = {8, 0, 2, 1, 9, 0, 0, 0, 0};
   const std::vector<std::string> names = {"cat", "dog"};

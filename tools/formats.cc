@@ -1,13 +1,16 @@
-// udnn formats: the names of all number formats, or all about one of them.
+// udnn formats: the names of all number formats, all about one of them, or two side by side.
+#include <cmath>
 #include <memory>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "src/base/json.h"
-#include "src/machine/isa.h"
 #include "src/numbers/format_table.h"
-#include "src/numbers/quantizer.h"
 #include "src/report/table.h"
+#include "tools/format_argument.h"
+#include "tools/format_card.h"
+#include "tools/format_spellings.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -15,8 +18,9 @@ namespace udnn::tools {
 namespace {
 
 struct FormatsOptions {
-  std::string format;
+  std::vector<std::string> formats;
   bool json = false;
+  bool markdown = false;
 };
 
 std::string_view name_of(numbers::ModifierKind kind) {
@@ -36,93 +40,125 @@ std::string_view name_of(numbers::ModifierKind kind) {
   return {};
 }
 
+/// A bound in few digits: 65504, 1.798e+308.
+std::string shortly(double value) {
+  constexpr double kPlain = 1e6;
+  return std::abs(value) < kPlain && value * 8 == std::floor(value * 8) ? fmt::format("{}", value)
+                                                                        : fmt::format("{:.4g}", value);
+}
+
+/// Lowest to largest; a pattern in its own letters. s: the scale, z: the zero point.
+std::string range_of(const numbers::FamilyRow& row) {
+  const FormatTraits t = traits(row.format);
+  const std::string ends = t.lowest == -t.largest ? "±" + shortly(t.largest)
+                                                  : fmt::format("{} to {}", shortly(t.lowest), shortly(t.largest));
+  switch (row.format.family) {
+    case Family::kFloat:
+      return row.shape == numbers::Shape::kName ? ends : "±(2 - 2^-M) 2^(2^(E-1) - 1)";
+    case Family::kOcpFloat:
+      return ends;
+    case Family::kFixed:
+      return "-2^(I-1) to 2^(I-1) - 2^-F";
+    case Family::kUnsignedFixed:
+      return "0 to 2^I - 2^-F";
+    case Family::kDynamicFixed:
+      return "±(2^(N-1) - 1) s";
+    case Family::kInt:
+    case Family::kBlockFloat:
+      return "-2^(N-1) s to (2^(N-1) - 1) s";
+    case Family::kUnsignedInt:
+      return "-z s to (2^N - 1 - z) s";
+    case Family::kMx:
+    case Family::kNvfp4:
+      return ends.front() == '-' ? fmt::format("({}) s", ends) : ends + " s";
+    case Family::kPosit:
+      return "±2^((N-2) 2^E)";
+    case Family::kPowerOfTwo:
+      return "±2^(2 - 2^(N-1)) s to ±s, 0";
+    case Family::kTernary:
+      return "-s, 0, s";
+    case Family::kBinary:
+      return "-s, s";
+  }
+  return {};
+}
+
+std::string significant_bits_of(const numbers::FamilyRow& row) {
+  if (row.shape == numbers::Shape::kName) return std::to_string(traits(row.format).significant_bits);
+  switch (row.format.family) {
+    case Family::kFloat:
+      return "M+1";
+    case Family::kFixed:
+      return "I+F-1";
+    case Family::kUnsignedFixed:
+      return "I+F";
+    case Family::kUnsignedInt:
+      return "N";
+    case Family::kPosit:
+      return "up to N-2-E";
+    case Family::kPowerOfTwo:
+      return "1";
+    default:
+      return "N-1";
+  }
+}
+
+/// A pattern's modifiers are those of its widest format.
+Format modifiable(const numbers::FamilyRow& row) {
+  Format format = row.format;
+  if (row.shape != numbers::Shape::kName && format.family == Family::kFloat) format.mantissa_bits = row.high[1];
+  return format;
+}
+
+report::Table families() {
+  report::Table table({"format", "bits", "range", "significant bits", "roundings", "overflow", "computes", "what"});
+  for (const numbers::FamilyRow& row : numbers::family_table()) {
+    const auto roundings = spellings_of(numbers::ModifierKind::kRounding, modifiable(row));
+    const auto overflows = spellings_of(numbers::ModifierKind::kOverflow, modifiable(row));
+    table.add_row({row.pattern, row.bits, range_of(row), significant_bits_of(row),
+                   roundings.empty() ? std::string("own")
+                   : roundings.size() == static_cast<std::size_t>(kRoundings)
+                       ? std::string("all")
+                       : fmt::format("{}", fmt::join(roundings, " ")),
+                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")),
+                   report::Cell(row.computes ? "yes" : "by name only", row.computes), row.what});
+  }
+  return table;
+}
+
 Status list_formats(const FormatsOptions& options) {
-  report::Table families({"format", "bits", "computes", "what"});
-  for (const numbers::FamilyRow& row : numbers::family_table())
-    families.add_row(
-        {row.pattern, row.bits, report::Cell(row.computes ? "yes" : "by name only", row.computes), row.what});
+  const report::Table names = families();
+  if (options.markdown) {
+    fmt::print("{}", names.markdown());
+    return {};
+  }
   report::Table modifiers({"modifier", "of", "what"});
   for (const numbers::ModifierRow& row : numbers::modifier_table())
     modifiers.add_row({fmt::format(":{}{}", row.spelling, row.takes_value ? "X" : ""), name_of(row.kind), row.what});
   if (options.json)
     fmt::print("{}\n",
-               base::to_json(base::Value::object({{"formats", families.value()}, {"modifiers", modifiers.value()}})));
+               base::to_json(base::Value::object({{"formats", names.value()}, {"modifiers", modifiers.value()}})));
   else
-    fmt::print("{}\n{}\nA format is a name and modifiers: fx2.6:sr, e4m3:nan. udnn formats FORMAT shows one.\n",
-               families.text(), modifiers.text());
+    fmt::print(
+        "{}\ns: scale, from the values or given; z: zero point. The overflow mode that stands first is the usual "
+        "one.\n\n{}\nA format is a name and modifiers: fx2.6:sr, e4m3:nan. udnn formats FORMAT shows one, udnn formats "
+        "A B compares two.\n",
+        names.text(), modifiers.text());
   return {};
 }
 
-/// In order of the codes; those of a format with a scale at scale 1.
-Result<std::vector<double>> values_of(const Format& format) {
-  const auto table = machine::chosen_kernel_table();
-  if (!table) return table.error();
-  const auto coder = numbers::Quantizer<double>::create(format, **table);
-  if (!coder) return coder.error();
-  std::vector<double> values;
-  for (std::uint64_t code = 0; code < std::uint64_t{1} << static_cast<unsigned>(format.bits); ++code) {
-    if (format.family == Family::kTernary && code == 2) continue;  // no value has this code
-    if (format.family == Family::kDynamicFixed && format.overflow != Overflow::kWrap &&
-        code == std::uint64_t{1} << static_cast<unsigned>(format.bits - 1))
-      continue;  // codes are symmetric
-    values.push_back(coder->decode(code, {}));
+Status show_formats(const FormatsOptions& options) {
+  std::vector<Format> formats;
+  for (const std::string& text : options.formats) {
+    const auto format = format_argument(text);
+    if (!format) return format.error();
+    formats.push_back(*format);
   }
-  return values;
-}
-
-base::Value optional(double value) { return value == 0 ? base::Value() : base::Value(value); }
-
-Status show_format(const FormatsOptions& options) {
-  const auto format = parse_format(options.format);
-  if (!format) return format.error();
-  const FormatTraits t = traits(*format);
-  const bool lists_values = computes(*format) && format->bits <= 8;
-  std::vector<double> values;
-  if (lists_values) {
-    auto made = values_of(*format);
-    if (!made) return made.error();
-    values = std::move(*made);
-  }
-  if (options.json) {
-    base::Value list = base::Value::array();
-    for (const double value : values) list.push_back(value);
-    base::Value facts = base::Value::object({{"format", to_string(*format)},
-                                             {"bits", storage_bits(*format)},
-                                             {"computes", computes(*format)},
-                                             {"carrier", fits_float_carrier(*format) ? "float" : "double"},
-                                             {"lowest", t.lowest},
-                                             {"largest", t.largest},
-                                             {"smallest_normal", optional(t.smallest_normal)},
-                                             {"smallest_subnormal", optional(t.smallest_subnormal)},
-                                             {"spacing_at_one", t.spacing_at_one},
-                                             {"significant_bits", t.significant_bits},
-                                             {"has_infinity", t.has_infinity},
-                                             {"has_nan", t.has_nan},
-                                             {"is_dynamic", t.is_dynamic}});
-    if (lists_values) facts.set("values", std::move(list));
-    fmt::print("{}\n", base::to_json(facts));
-    return {};
-  }
-  const auto line = [](std::string_view what, const std::string& value) { fmt::print("{:<20}{}\n", what, value); };
-  const auto number = [](double value) {
-    return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value);
-  };
-  const bool is_float = t.has_negative_zero;
-  line("format", to_string(*format));
-  line("bits", fmt::format("{}", storage_bits(*format)));
-  line("range", fmt::format("{} to {}", t.lowest, t.largest));
-  if (is_float) line("smallest normal", number(t.smallest_normal));
-  line(is_float ? "smallest subnormal" : "smallest positive", number(t.smallest_subnormal));
-  line("spacing at 1", number(t.spacing_at_one));
-  line("infinity, NaN", fmt::format("{}, {}", t.has_infinity ? "yes" : "no", t.has_nan ? "yes" : "no"));
-  line("scale", t.is_dynamic ? "from the values; what is shown is at scale 1" : "none to choose");
-  line("computes", computes(*format) ? fmt::format("yes, in {}", fits_float_carrier(*format) ? "float" : "double")
-                                     : "no, known by name only");
-  if (!lists_values) return {};
-  fmt::print("values, in order of their codes:\n");
-  constexpr std::size_t kPerLine = 8;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    fmt::print("{}{}", values[i], i % kPerLine == kPerLine - 1 || i + 1 == values.size() ? "\n" : " ");
+  const bool is_pair = formats.size() == 2;
+  if (options.json)
+    fmt::print("{}\n", base::to_json(is_pair ? pair_value(formats[0], formats[1]) : card_value(formats[0])));
+  else
+    fmt::print("{}", is_pair ? pair_text(formats[0], formats[1]) : card_text(formats[0]));
   return {};
 }
 
@@ -130,13 +166,17 @@ Status show_format(const FormatsOptions& options) {
 
 void add_formats(CLI::App& app, Action& action) {
   auto options = std::make_shared<FormatsOptions>();
-  CLI::App* const verb =
-      app.add_subcommand("formats", "The names of all number formats; or one of them: bits, range, spacing, values");
-  verb->add_option("format", options->format, "For example fx2.6:sr; without it: all names");
-  verb->add_flag("--json", options->json, "One JSON object");
-  verb->footer("Example: udnn formats e4m3");
+  CLI::App* const verb = app.add_subcommand(
+      "formats", "The names of all number formats; one of them: bits, range, spacing, values; or two side by side");
+  CLI::Option* const formats =
+      verb->add_option("format", options->formats, "For example fx2.6:sr; without it: all names")->expected(0, 2);
+  CLI::Option* const json = verb->add_flag("--json", options->json, "One JSON object");
+  verb->add_flag("--markdown", options->markdown, "The table of names, as README.md holds it")
+      ->excludes(formats)
+      ->excludes(json);
+  verb->footer("Examples: udnn formats e4m3    udnn formats e4m3 f4.3");
   verb->callback([options, &action] {
-    action = [options] { return options->format.empty() ? list_formats(*options) : show_format(*options); };
+    action = [options] { return options->formats.empty() ? list_formats(*options) : show_formats(*options); };
   });
 }
 

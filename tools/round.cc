@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,9 @@
 
 #include "src/base/json.h"
 #include "src/base/refusal.h"
-#include "src/machine/isa.h"
-#include "src/numbers/quantizer.h"
+#include "tools/format_argument.h"
 #include "tools/verb.h"
+#include "udnn/quantize.h"
 
 namespace udnn::tools {
 
@@ -24,6 +25,8 @@ struct RoundOptions {
   std::string format;
   std::uint64_t seed = 1;
   std::optional<double> scale;
+  bool stats = false;
+  bool block = false;
   bool json = false;
 };
 
@@ -55,15 +58,12 @@ Result<std::vector<double>> numbers_from(std::istream& stream) {
 }
 
 /// The scale of all values together, or the one that was asked for.
-Result<numbers::Scale> scale_for(const RoundOptions& options, const numbers::Quantizer<double>& quantizer,
-                                 const std::vector<double>& values) {
-  const Format& format = quantizer.format();
-  numbers::Scale scale;
-  if (!quantizer.needs_scale()) {
-    if (options.scale) return base::invalid("--scale: {} has no scale to give", to_string(format));
-    return scale;
-  }
-  numbers::weight_scales(format, values.data(), values.size(), 1, &scale);
+Result<Scale> scale_for(const RoundOptions& options, const Codec& codec, const std::vector<double>& values) {
+  const Format& format = codec.format();
+  Scale scale;
+  if (options.scale && !codec.needs_scale())
+    return base::invalid("--scale: {} has no scale to give", to_string(format));
+  if (Status status = codec.find_scales(values, std::span(&scale, 1)); !status.ok()) return status;
   if (!options.scale) return scale;
   if (format.is_unit) return base::invalid("--scale: {} has the scale 1", to_string(format));
   scale.unit = *options.scale;
@@ -73,8 +73,17 @@ Result<numbers::Scale> scale_for(const RoundOptions& options, const numbers::Qua
       if (std::isfinite(value)) lowest = std::min(lowest, value);
     scale.zero_point = std::clamp(std::nearbyint(-lowest / scale.unit), 0.0, traits(format).largest);
   }
-  if (Status status = quantizer.accepts(scale); !status.ok()) return base::invalid("--scale: {}", status.message());
   return scale;
+}
+
+/// Whether the order of the lines means something, and has been said to.
+Status check_block(const RoundOptions& options, const Format& format) {
+  if (options.block && format.block == 0)
+    return base::invalid("--block: {} has no blocks, expected bfpN/B, mx or nvfp4", to_string(format));
+  if (!options.block && format.block != 0)
+    return base::invalid("{}: {} neighbours share a scale, expected --block: the lines stand in the order of a block",
+                         to_string(format), format.block);
+  return {};
 }
 
 std::string hexadecimal(double value) {
@@ -83,31 +92,54 @@ std::string hexadecimal(double value) {
   return fmt::format("{:a}", value);
 }
 
+base::Value value_of(const TensorStatistics& statistics) {
+  return base::Value::object({{"count", statistics.count},
+                              {"zeros_in", statistics.zeros_in},
+                              {"zeros_out", statistics.zeros_out},
+                              {"saturated", statistics.saturated},
+                              {"non_finite", statistics.non_finite},
+                              {"max_abs", statistics.max_abs},
+                              {"sqnr_db", statistics.sqnr_db()}});
+}
+
+std::string text_of(const TensorStatistics& statistics) {
+  return fmt::format(
+      "count       {}\nzeros in    {}\nzeros out   {}\nsaturated   {}\nnon-finite  {}\nmax |x|     {}\nSQNR        "
+      "{:.2f} "
+      "dB\n",
+      statistics.count, statistics.zeros_in, statistics.zeros_out, statistics.saturated, statistics.non_finite,
+      statistics.max_abs, statistics.sqnr_db());
+}
+
 Status round_numbers(const RoundOptions& options) {
-  const auto format = parse_format(options.format);
+  const auto format = format_argument(options.format);
   if (!format) return format.error();
-  const auto table = machine::chosen_kernel_table();
-  if (!table) return table.error();
-  const auto quantizer = numbers::Quantizer<double>::create(*format, **table);
-  if (!quantizer) return quantizer.error();
+  if (Status status = check_block(options, *format); !status.ok()) return status;
+  const auto codec = Codec::create(*format);
+  if (!codec) return codec.error();
   auto values = numbers_from(std::cin);
   if (!values) return values.error();
-  const auto scale = scale_for(options, *quantizer, *values);
+  const auto scale = scale_for(options, *codec, *values);
   if (!scale) return scale.error();
-  quantizer->run(values->data(), values->data(), values->size(), 0, {.seed = options.seed}, *scale, nullptr);
+  TensorStatistics statistics;
+  Status status = codec->quantize(std::span<const double>(*values), std::span(*values),
+                                  {.scales = std::span(&*scale, 1), .seed = options.seed}, &statistics);
+  if (!status.ok()) return options.scale ? base::invalid("--scale: {}", status.message()) : status;
 
   if (!options.json) {
     for (const double value : *values) fmt::print("{}\n", hexadecimal(value));
+    if (options.stats) fmt::print(stderr, "{}", text_of(statistics));
     return {};
   }
   base::Value rounded = base::Value::array(), record = base::Value::object({{"format", to_string(*format)}});
   for (const double value : *values) rounded.push_back(value);
-  if (quantizer->needs_scale()) {
+  if (codec->needs_scale()) {
     record.set("scale", scale->unit);
     if (format->family == Family::kTernary) record.set("threshold", scale->threshold);
     if (format->family == Family::kUnsignedInt) record.set("zero_point", scale->zero_point);
   }
   record.set("values", std::move(rounded));
+  if (options.stats) record.set("statistics", value_of(statistics));
   fmt::print("{}\n", base::to_json(record));
   return {};
 }
@@ -122,6 +154,8 @@ void add_round(CLI::App& app, Action& action) {
   verb->add_option("--seed", options->seed, "Of stochastic rounding")->capture_default_str();
   verb->add_option("--scale", options->scale,
                    "Value of one code, for dfx, int, uint, b1, t2; without it: from all the numbers");
+  verb->add_flag("--stats", options->stats, "What rounding did: on stderr, or in the JSON object");
+  verb->add_flag("--block", options->block, "The numbers stand in the order of a block, for bfp, mx, nvfp4");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer("Example: echo 464 | udnn round e4m3:nan");
   verb->callback([options, &action] { action = [options] { return round_numbers(*options); }; });

@@ -1,7 +1,8 @@
 // tools/verb.h: the verbs of `udnn`. What each of them promises:
 //
 //   exit code 0   it did what was asked
-//   exit code 1   it could not: one line on stderr says where, what was found, what was expected
+//   exit code 1   it could not: one line on stderr says where, what was found, what was expected; below it may stand
+//                 what has no room in a line (a text and a caret under its fault, a list)
 //   exit code 2   the command line itself is wrong: one line, and where to read on
 //   128 + n       signal n (SIGINT: 130) asked it to stop; what could be saved has been
 //

@@ -11,8 +11,18 @@
 
 namespace udnn::report {
 
+namespace {
+
+constexpr const char* kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+
+/// height: 0 to 1.
+const char* block(double height) noexcept {
+  return kBlocks[std::min<std::size_t>(std::size(kBlocks) - 1, static_cast<std::size_t>(height * std::size(kBlocks)))];
+}
+
+}  // namespace
+
 std::string sparkline(std::span<const double> values, std::size_t width) {
-  constexpr const char* kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const std::size_t places = std::min(width, values.size());
   std::vector<double> means(places, std::numeric_limits<double>::quiet_NaN());
   double least = std::numeric_limits<double>::infinity(), greatest = -least;
@@ -37,9 +47,16 @@ std::string sparkline(std::span<const double> values, std::size_t width) {
       continue;
     }
     const double height = greatest > least ? (mean - least) / (greatest - least) : 0;
-    line +=
-        kBlocks[std::min<std::size_t>(std::size(kBlocks) - 1, static_cast<std::size_t>(height * std::size(kBlocks)))];
+    line += block(height);
   }
+  return line;
+}
+
+std::string bars(std::span<const double> values) {
+  double greatest = 0;
+  for (const double value : values) greatest = std::max(greatest, value);
+  std::string line;
+  for (const double value : values) line += value > 0 ? block(value / greatest) : " ";
   return line;
 }
 

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# formats_test.sh PROGRAM README   `udnn formats` and `udnn round`, as their users meet them.
+set -euo pipefail
+udnn=$(realpath "$1")
+readme=$(realpath "$2")
+cd "$(mktemp -d)"
+trap 'rm -rf "$PWD"' EXIT
+
+fail() {
+  printf '%s\n  said     %s\n  expected %s\n' "$1" "$2" "$3" >&2
+  exit 1
+}
+
+says() {  # stdin, the whole of stdout, arguments...
+  local said
+  said=$(printf '%b' "$1" | "$udnn" "${@:3}")
+  [[ $said == "$2" ]] || fail "printf '$1' | udnn ${*:3}" "$said" "$2"
+}
+
+shows() {  # a line (a pattern of grep -E) of stdout, arguments...
+  "$udnn" "${@:2}" >shown.txt
+  grep -qE -- "$1" shown.txt || fail "udnn ${*:2}" "$(cat shown.txt)" "a line like $1"
+}
+
+refuses() {  # exit code, stdin, the whole of stderr, arguments...; and nothing on stdout
+  local code=0
+  printf '%b' "$2" | "$udnn" "${@:4}" >out.txt 2>err.txt || code=$?
+  [[ $code == "$1" && ! -s out.txt && $(cat err.txt) == "$3" ]] ||
+    fail "printf '$2' | udnn ${*:4}" "exit $code: $(cat out.txt err.txt)" "exit $1: $3"
+}
+
+# round: numbers in, numbers out, on their own lines.
+says 0x1.8p-9 0x1p-8 round e4m3
+says 0x1.8p-9 0x1p-8 round f4.3
+says 0x1.8p-9 0x1.8p-9 round fx-2.10:sr --seed 7
+says '0.1\n-0\n464\n465\n1e9\n-inf\nnan\n' $'0x1.ap-4\n-0x0p+0\n0x1.cp+8\n0x1.cp+8\n0x1.cp+8\n-0x1.cp+8\nnan' round e4m3
+says '464\n465\n' $'0x1.cp+8\nnan' round e4m3:nan
+says '  1.25\t\r\n3' $'0x1.4p+0\n0x1.8p+1' round fp32
+says '2\n-2.5' $'-0x1p+1\n0x1.8p+0' round fx2.6:wrap
+says '1\n-3\n0.2' $'0x1p+0\n-0x1.8p+1\n0x0p+0' round dfx3
+says '1\n3' $'0x1p+1\n0x1p+1' round b1
+says '0.3' 0x1p-2 round int8 --scale 0.25
+says '' '' round fp16
+
+# The seed decides, and nothing else: the same twice, another one differently.
+printf '0.3\n%.0s' {1..200} >many.txt
+"$udnn" round fx2.6:sr --seed 7 <many.txt >first.txt
+"$udnn" round fx2.6:sr --seed 7 <many.txt >again.txt
+"$udnn" round fx2.6:sr --seed 8 <many.txt >other.txt
+cmp first.txt again.txt
+! cmp -s first.txt other.txt || fail 'seeds 7 and 8' 'the same numbers' 'others'
+[[ $(sort -u first.txt) == $'0x1.3p-2\n0x1.4p-2' ]] || fail 'fx2.6:sr of 0.3' "$(sort -u first.txt)" 'both neighbours'
+
+# Statistics: on stderr, or in the object.
+printf '0\n1e-9\n500\n0.1\ninf\n' | "$udnn" round e4m3 --stats 2>stats.txt >/dev/null
+expected='count       5
+zeros in    1
+zeros out   1
+saturated   1
+non-finite  1
+max |x|     500
+SQNR        19.66 dB'
+[[ $(cat stats.txt) == "$expected" ]] || fail 'round e4m3 --stats' "$(cat stats.txt)" "$expected"
+says '1\n-3' '{"format":"fp64","values":[1.0,-3.0],"statistics":{"count":2,"zeros_in":0,"zeros_out":0,"saturated":0,"non_finite":0,"max_abs":3.0,"sqnr_db":"inf"}}' \
+  round fp64 --stats --json
+says '1\n-3' '{"format":"dfx3","scale":1.0,"values":[1.0,-3.0]}' round dfx3 --json
+
+# What is no number: the line, and nothing of what came before.
+refuses 1 '1\nabc\n3\n' "udnn: stdin: line 2: 'abc', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3
+refuses 1 '1\n\n3\n' "udnn: stdin: line 2: '', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3
+refuses 1 '1\n2\n3 4\n' "udnn: stdin: line 3: '3 4', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3 --json --stats
+
+# What is no format: the text, a caret under the fault, the nearest spelling.
+refuses 1 1 $'udnn: "fx2.6:srr": unknown modifier \'srr\' at column 7, did you mean \'sr\'?\nfx2.6:srr\n      ^' round fx2.6:srr
+refuses 1 1 $'udnn: "e4m4": unknown format \'e4m4\' at column 1, did you mean \'e4m3\'?\ne4m4\n^' round e4m4
+refuses 1 1 $'udnn: "fx40.40": I+F is 80 at column 3, expected 1 to 64, did you mean \'fx40.24\'?\nfx40.40\n  ^' round fx40.40
+refuses 1 1 $'udnn: "int17": 17 is out of range at column 4, expected 2 to 16, did you mean \'int16\'?\nint17\n   ^' round int17
+refuses 1 1 $'udnn: "f12.3": 12 is out of range at column 2, expected 1 to 11, did you mean \'f11.3\'?\nf12.3\n ^' formats f12.3
+refuses 1 1 $'udnn: "f4.3:wrap": modifier \'wrap\' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, inf, nan, ftz\nf4.3:wrap\n     ^' round f4.3:wrap
+refuses 1 1 $'udnn: "e4m3:wrap": modifier \'wrap\' does not apply to e4m3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, nan, ftz\ne4m3:wrap\n     ^' formats e4m3 e4m3:wrap
+refuses 1 1 $'udnn: "fx2.6:ftz": modifier \'ftz\' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, wrap\nfx2.6:ftz\n      ^' round fx2.6:ftz
+refuses 1 1 'udnn: fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53' round fx32.32
+
+# Scales and blocks where there are none.
+refuses 1 1 'udnn: --scale: e4m3 has no scale to give' round e4m3 --scale 2
+refuses 1 1 'udnn: --scale: dfx8: scale 0.3, expected a power of two' round dfx8 --scale 0.3
+refuses 1 1 'udnn: --scale: t2:unit has the scale 1' round t2:unit --scale 2
+refuses 1 1 'udnn: --block: e4m3 has no blocks, expected bfpN/B, mx or nvfp4' round e4m3 --block
+refuses 1 1 'udnn: mxfp8: 32 neighbours share a scale, expected --block: the lines stand in the order of a block' round mxfp8
+refuses 2 1 'udnn: format is required (see udnn round --help)' round
+
+# formats: the table, which README.md shows as well.
+sed -n '/^<!-- udnn formats --markdown -->$/,/^<!-- end -->$/p' "$readme" | sed '1d;$d' >readme.txt
+"$udnn" formats --markdown >table.txt
+diff readme.txt table.txt >&2 || fail "$readme, between its two markers" 'another table (<)' 'what udnn formats --markdown prints (>)'
+[[ $(wc -l <table.txt) -gt 25 ]]
+shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +yes ' formats
+shows '^e4m3 +8 +±448 +4 +all +sat nan +yes ' formats
+shows '^:wrap +overflow ' formats
+shows '^\{"formats":\[\{"format":"fE\.M".*"modifiers":\[\{"modifier":":rne"' formats --json
+refuses 2 '' 'udnn: format excludes --markdown (see udnn formats --help)' formats e4m3 --markdown
+
+# One format.
+shows '^finite values +253$' formats e4m3
+shows '^range +-448 to 448$' formats e4m3
+shows '^smallest subnormal +0\.001953125  \(0x1p-9\)$' formats e4m3
+shows '^  2\^-9 ▃▅▆███████████████ 2\^8$' formats e4m3
+shows '^0\.25 0\.28125 0\.3125' formats e4m3
+shows '^range +-64 to 63\.5$' formats int8:fix=0.5
+shows '^finite values +18437736874454810623$' formats fp64
+shows '^finite values +not counted: more than 53 significant bits$' formats fx32.32
+shows '^  -1 █ {31}█ {31}█ 1$' formats t2
+shows '"number_line":\{"lowest":-1\.0,"largest":1\.0,.*"powers_of_two":\{"first":0,"step":1,"counts":\[1\]\}\},"values":\[0\.0,1\.0,-1\.0\]' formats t2 --json
+
+# Two formats.
+shows '^finite values +253 +239$' formats e4m3 f4.3
+shows '^largest +448 +240$' formats e4m3 f4.3
+shows '^in e4m3, not in f4\.3: 14 of 253 values$' formats e4m3 f4.3
+shows '^  256 -256 288 -288 320 -320 352 -352 \.\.\.$' formats e4m3 f4.3
+shows '^in f4\.3, not in e4m3: none of 239 values$' formats e4m3 f4.3
+shows '^in fp64, not in fp32: 18437736870176620544 of 18437736874454810623 values, by exponents and mantissas$' formats fp64 fp32
+shows '^in fx32\.32, not in e4m3: not counted: fx32\.32: more than 53 significant bits$' formats fx32.32 e4m3
+shows '"missing":\[\{"of":"e4m3","in":"f4\.3","count":14,"values":253,"enumerated":true,"first":\[256\.0,-256\.0,' formats e4m3 f4.3 --json
+refuses 2 '' 'udnn: format: At Most 2 required but received 3 (see udnn formats --help)' formats e4m3 f4.3 fp16
