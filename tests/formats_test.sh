@@ -87,7 +87,7 @@ refuses 1 1 'udnn: --scale: dfx8: scale 0.3, expected a power of two' round dfx8
 refuses 1 1 'udnn: --scale: t2:unit has the scale 1' round t2:unit --scale 2
 refuses 1 1 'udnn: --block: e4m3 has no blocks, expected bfpN/B, mx or nvfp4' round e4m3 --block
 refuses 1 1 'udnn: mxfp8: 32 neighbours share a scale, expected --block: the lines stand in the order of a block' round mxfp8
-refuses 2 1 'udnn: format is required (see udnn --help)' round
+refuses 2 1 'udnn: format is required (see udnn round --help)' round
 
 # formats: the table, which README.md shows as well.
 sed -n '/^<!-- udnn formats --markdown -->$/,/^<!-- end -->$/p' "$readme" | sed '1d;$d' >readme.txt
@@ -98,7 +98,7 @@ shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +
 shows '^e4m3 +8 +±448 +4 +all +sat nan +yes ' formats
 shows '^:wrap +overflow ' formats
 shows '^\{"formats":\[\{"format":"fE\.M".*"modifiers":\[\{"modifier":":rne"' formats --json
-refuses 2 '' 'udnn: format excludes --markdown (see udnn --help)' formats e4m3 --markdown
+refuses 2 '' 'udnn: format excludes --markdown (see udnn formats --help)' formats e4m3 --markdown
 
 # One format.
 shows '^finite values +253$' formats e4m3
@@ -121,4 +121,4 @@ shows '^in f4\.3, not in e4m3: none of 239 values$' formats e4m3 f4.3
 shows '^in fp64, not in fp32: 18437736870176620544 of 18437736874454810623 values, by exponents and mantissas$' formats fp64 fp32
 shows '^in fx32\.32, not in e4m3: not counted: fx32\.32: more than 53 significant bits$' formats fx32.32 e4m3
 shows '"missing":\[\{"of":"e4m3","in":"f4\.3","count":14,"values":253,"enumerated":true,"first":\[256\.0,-256\.0,' formats e4m3 f4.3 --json
-refuses 2 '' 'udnn: format: At Most 2 required but received 3 (see udnn --help)' formats e4m3 f4.3 fp16
+refuses 2 '' 'udnn: format: At Most 2 required but received 3 (see udnn formats --help)' formats e4m3 f4.3 fp16

@@ -45,6 +45,7 @@ std::vector<std::string> computing() {
 template <class T>
 std::vector<std::uint64_t> bits_of(const std::vector<T>& values) {
   std::vector<std::uint64_t> bits;
+  bits.reserve(values.size());
   for (const T value : values) bits.push_back(std::bit_cast<std::uint64_t>(static_cast<double>(value)));
   return bits;
 }

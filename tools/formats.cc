@@ -50,8 +50,8 @@ std::string shortly(double value) {
 /// Lowest to largest; a pattern in its own letters. s: the scale, z: the zero point.
 std::string range_of(const numbers::FamilyRow& row) {
   const FormatTraits t = traits(row.format);
-  const std::string ends = t.lowest == -t.largest ? "±" + shortly(t.largest)
-                                                  : fmt::format("{} to {}", shortly(t.lowest), shortly(t.largest));
+  std::string ends = t.lowest == -t.largest ? "±" + shortly(t.largest)
+                                            : fmt::format("{} to {}", shortly(t.lowest), shortly(t.largest));
   switch (row.format.family) {
     case Family::kFloat:
       return row.shape == numbers::Shape::kName ? ends : "±(2 - 2^-M) 2^(2^(E-1) - 1)";

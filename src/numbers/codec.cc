@@ -213,7 +213,7 @@ Result<Codec> Codec::create(const Format& format) {
   if (!table) return table.error();
   auto f64 = Quantizer<double>::create(format, **table);
   if (!f64) return f64.error();
-  return Codec(std::make_unique<const State>(State{std::move(*f64), Quantizer<float>::create(format, **table)}));
+  return Codec(std::make_unique<const State>(State{*f64, Quantizer<float>::create(format, **table)}));
 }
 
 Codec::Codec(std::unique_ptr<const State> state) noexcept : state_(std::move(state)) {}
