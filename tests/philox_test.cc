@@ -99,7 +99,7 @@ TEST_P(PhiloxKernel, DrawsTheWordsOfTheStream) {
   for (const std::uint64_t first :
        {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{0xfffffffb}, std::uint64_t{0x3fffffffffffff00}})
     for (const std::size_t blocks : Sizes{1, 2, 3, 15, 16, 17, 65}) {
-      std::vector<std::uint32_t> words((blocks + 15) / 16 * 64);
+      std::vector<std::uint32_t> words(4 * (blocks + 15));
       isa().f32.quantize.philox(key, first, blocks, words.data());
       for (std::size_t i = 0; i < 4 * blocks; ++i)
         ASSERT_EQ(words[i], stream.word(4 * first + i)) << "block " << first << " + " << i / 4 << ", word " << i % 4;
