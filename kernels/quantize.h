@@ -24,16 +24,28 @@ namespace udnn::kernels {
 /// As udnn::Rounding, in the same order.
 enum class Mode : std::uint8_t { kNearestEven, kNearestAway, kTowardZero, kUp, kDown, kToOdd, kStochastic };
 
-/// Calls body(x, i) -> q on whole vectors from element i, and on the rest once more.
+/// Calls body(x, i) -> q on whole vectors from element i, and on the rest once more. Two vectors in a turn, and
+/// pointers of its own: the compiler must take the store for one into `piece`, and would read that again for each
+/// vector.
 template <class T, class Arch, class Body>
 inline void on_each_vector(const Piece<T>& piece, const Body& body) noexcept {
   using Vector = xsimd::batch<T, Arch>;
+  const T* const x = piece.x;
+  T* const q = piece.q;
+  const std::size_t count = piece.count;
   std::size_t i = 0;
-  for (; i + Vector::size <= piece.count; i += Vector::size)
-    body(Vector::load_unaligned(piece.x + i), i).store_unaligned(piece.q + i);
-  if (i == piece.count) return;
-  const Part<T, Arch> part(piece.count - i);
-  part.store(piece.q + i, body(part.load(piece.x + i), i));
+  for (; i + 2 * Vector::size <= count; i += 2 * Vector::size) {
+    const Vector first = Vector::load_unaligned(x + i), second = Vector::load_unaligned(x + i + Vector::size);
+    body(first, i).store_unaligned(q + i);
+    body(second, i + Vector::size).store_unaligned(q + i + Vector::size);
+  }
+  if (i + Vector::size <= count) {
+    body(Vector::load_unaligned(x + i), i).store_unaligned(q + i);
+    i += Vector::size;
+  }
+  if (i == count) return;
+  const Part<T, Arch> part(count - i);
+  part.store(q + i, body(part.load(x + i), i));
 }
 
 template <class T, class Arch, Mode kMode>
