@@ -24,16 +24,28 @@ namespace udnn::kernels {
 /// As udnn::Rounding, in the same order.
 enum class Mode : std::uint8_t { kNearestEven, kNearestAway, kTowardZero, kUp, kDown, kToOdd, kStochastic };
 
-/// Calls body(x, i) -> q on whole vectors from element i, and on the rest once more.
+/// Calls body(x, i) -> q on whole vectors from element i, and on the rest once more. Two vectors in a turn, and
+/// pointers of its own: the compiler must take the store for one into `piece`, and would read that again for each
+/// vector.
 template <class T, class Arch, class Body>
 inline void on_each_vector(const Piece<T>& piece, const Body& body) noexcept {
   using Vector = xsimd::batch<T, Arch>;
+  const T* const x = piece.x;
+  T* const q = piece.q;
+  const std::size_t count = piece.count;
   std::size_t i = 0;
-  for (; i + Vector::size <= piece.count; i += Vector::size)
-    body(Vector::load_unaligned(piece.x + i), i).store_unaligned(piece.q + i);
-  if (i == piece.count) return;
-  const Part<T, Arch> part(piece.count - i);
-  part.store(piece.q + i, body(part.load(piece.x + i), i));
+  for (; i + 2 * Vector::size <= count; i += 2 * Vector::size) {
+    const Vector first = Vector::load_unaligned(x + i), second = Vector::load_unaligned(x + i + Vector::size);
+    body(first, i).store_unaligned(q + i);
+    body(second, i + Vector::size).store_unaligned(q + i + Vector::size);
+  }
+  if (i + Vector::size <= count) {
+    body(Vector::load_unaligned(x + i), i).store_unaligned(q + i);
+    i += Vector::size;
+  }
+  if (i == count) return;
+  const Part<T, Arch> part(count - i);
+  part.store(q + i, body(part.load(x + i), i));
 }
 
 template <class T, class Arch, Mode kMode>
@@ -149,6 +161,8 @@ struct RoundNarrowFloat {
   static constexpr WordOf<T> kBias = std::numeric_limits<T>::max_exponent - 1;
 
   static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    if constexpr (kMode == Mode::kNearestEven)
+      if (grid.mantissa_bits < kMantissa) return run_by_addition(grid, piece);
     const FloatEnds<T, Arch, kMode> ends(grid);
     const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal);
     const Vector exponent_mask(kInfinity<T>);
@@ -162,6 +176,22 @@ struct RoundNarrowFloat {
       const Vector steps = Steps<T, Arch, kMode>::of(magnitude * as_value<T>(to_inverse - power), x);
       const Vector rounded = Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask);
       return ends.finish(rounded * as_value<T>(power - to_step), x);
+    });
+  }
+
+ private:
+  /// (magnitude + shift) - shift rounds to nearest even where T itself does, if the last bit of the sum is a step:
+  /// shift = 2^(e-M) 2^kMantissa. As magnitude < 2^(e+1) <= shift, the sum stays below 2 shift. Seven operations where
+  /// scaling, rounding and scaling back took nine, and no multiplication.
+  static void run_by_addition(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const FloatEnds<T, Arch, kMode> ends(grid);
+    const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal), exponent_mask(kInfinity<T>);
+    const Bits to_shift(static_cast<WordOf<T>>(kMantissa - grid.mantissa_bits) << kMantissa);
+    on_each_vector<T, Arch>(piece, [&](Vector x, std::size_t) noexcept {
+      const Vector magnitude = xsimd::min(magnitude_of(x), beyond);
+      const Bits power = as_bits(xsimd::max(magnitude & exponent_mask, smallest_normal));
+      const Vector shift = as_value<T>(power + to_shift);
+      return ends.finish((magnitude + shift) - shift, x);
     });
   }
 };

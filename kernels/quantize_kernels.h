@@ -138,8 +138,7 @@ struct QuantizeKernels {
   /// lowest, highest: as values, one for each element.
   PieceSums (*sums)(const T* x, const T* q, std::size_t count, const double* lowest, const double* highest) noexcept;
   PieceRange (*range)(const T* x, std::size_t count, const double* threshold) noexcept;
-  /// words[4 b + w] = word w of Philox at block first_block + b, b < blocks; `words` has room for a multiple of 16
-  /// blocks.
+  /// words[4 b + w] = word w of Philox at block first_block + b, b < blocks; `words` has room for 15 blocks more.
   void (*philox)(const PhiloxKey& key, std::uint64_t first_block, std::size_t blocks, std::uint32_t* words) noexcept;
 };
 

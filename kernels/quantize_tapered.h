@@ -48,8 +48,7 @@ struct RoundPosit {
       const Vector in_exponent = power(lower + xsimd::select(goes_on, cut, zero));
 
       const auto is_largest = magnitude >= largest;  // whose run of N - 1 bits has no end
-      const Vector rounded =
-          xsimd::select(is_largest, largest, xsimd::select(f > zero, in_fraction, in_exponent));
+      const Vector rounded = xsimd::select(is_largest, largest, xsimd::select(f > zero, in_fraction, in_exponent));
       const Vector value = xsimd::select(given > zero, rounded ^ sign, zero);
       return xsimd::select(given <= Vector(kLargest<double>), value, nan);
     });

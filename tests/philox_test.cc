@@ -98,11 +98,34 @@ TEST_P(PhiloxKernel, DrawsTheWordsOfTheStream) {
   const PhiloxStream stream(0x0123456789abcdef, 12, Purpose::kRounding, 7);
   for (const std::uint64_t first :
        {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{0xfffffffb}, std::uint64_t{0x3fffffffffffff00}})
-    for (const std::size_t blocks : Sizes{1, 2, 3, 15, 16, 17, 65}) {
-      std::vector<std::uint32_t> words((blocks + 15) / 16 * 64);
+    for (const std::size_t blocks : Sizes{1, 2, 3, 15, 16, 17, 65, 255}) {
+      std::vector<std::uint32_t> words(4 * (blocks + 15));
       isa().f32.quantize.philox(key, first, blocks, words.data());
       for (std::size_t i = 0; i < 4 * blocks; ++i)
         ASSERT_EQ(words[i], stream.word(4 * first + i)) << "block " << first << " + " << i / 4 << ", word " << i % 4;
+    }
+}
+
+// The known answers of Random123 (its file kat_vectors), in every lane: the block stands at each place of a long run.
+TEST_P(PhiloxKernel, GivesTheKnownAnswersInEveryLane) {
+  struct Known {
+    Words counter;
+    std::array<std::uint32_t, 2> key;
+    Words words;
+  };
+  const Known known[] = {
+      {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+      {{kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+      {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+       {0xa4093822, 0x299f31d0},
+       {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+  constexpr std::size_t kBlocks = 130;
+  for (const auto& [counter, key, expected] : known)
+    for (std::size_t place = 0; place < kBlocks; ++place) {
+      const std::uint64_t block = std::uint64_t{counter[1]} << 32U | counter[0];
+      std::vector<std::uint32_t> words(4 * (kBlocks + 15));
+      isa().f32.quantize.philox({{key[0], key[1]}, counter[2], counter[3]}, block - place, kBlocks, words.data());
+      for (std::size_t w = 0; w < 4; ++w) ASSERT_EQ(words[4 * place + w], expected[w]) << "place " << place;
     }
 }
 

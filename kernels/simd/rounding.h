@@ -53,6 +53,15 @@ template <class Arch>
 inline constexpr bool kIsAvx2 = std::is_base_of_v<xsimd::avx2, Arch>;
 #endif
 
+/// Whether there are 32 vector registers, not 16.
+template <class Arch>
+inline constexpr bool kManyRegisters =
+#ifdef __AVX512F__
+    kIsAvx512<Arch>;
+#else
+    false;
+#endif
+
 /// Whether neither is a NaN.
 template <class T, class Arch>
 inline xsimd::batch_bool<T, Arch> are_numbers(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {

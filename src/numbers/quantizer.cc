@@ -16,7 +16,8 @@ namespace udnn::numbers {
 
 namespace {
 
-constexpr std::size_t kBlock = 256;  ///< elements whose scales, words and results lie on the stack together: 15 KiB
+constexpr std::size_t kBlock = 256;   ///< elements whose scales, words and results lie on the stack together: 15 KiB
+constexpr std::size_t kDrawn = 1024;  ///< elements whose words are drawn at once where they have no scales: 4 KiB of L1
 
 bool has_integer_codes(Family family) noexcept { return family == Family::kInt || family == Family::kUnsignedInt; }
 
@@ -101,6 +102,28 @@ double nearest_element(const Format& format, const FormatTraits& t, double value
 
 /// po2: from the largest exponent of the window to the least.
 int power_window(const Format& format) noexcept { return (1 << (format.bits - 1)) - (format.is_log ? 1 : 2); }
+
+/// The random words of pieces of up to kCount elements.
+template <std::size_t kCount>
+class RandomWords {
+ public:
+  explicit RandomWords(const Draw& draw) noexcept
+      : key_{{static_cast<std::uint32_t>(draw.seed), static_cast<std::uint32_t>(draw.seed >> 32U)},
+             draw.step,
+             static_cast<std::uint32_t>(base::Purpose::kRounding) << 24U | draw.tensor} {}
+
+  template <class T>
+  const std::uint32_t* of(const kernels::QuantizeKernels<T>& kernels, std::uint64_t first, std::size_t count) noexcept {
+    kernels.philox(key_, first / 4, (first % 4 + count + 3) / 4, words_);
+    return words_ + first % 4;
+  }
+
+ private:
+  kernels::PhiloxKey key_;
+  // From the block of the first element on: up to 3 words before it, and up to 64 that kernels may write or read too
+  // many.
+  alignas(64) std::uint32_t words_[kCount + 4 + 64];
+};
 
 std::int64_t sign_extended(std::uint64_t code, int bits) noexcept {
   const auto unused = static_cast<unsigned>(64 - bits);
@@ -332,19 +355,13 @@ void Quantizer<T>::run_pieces(const T* x, T* q, std::size_t count, std::uint64_t
                               TensorStatistics* statistics) const noexcept {
   const kernels::ScaledGrid scaled = block.grid(format_);
   const bool is_stochastic = format_.rounding == Rounding::kStochastic && method_ != Method::kIdentity;
-  const kernels::PhiloxKey key{{static_cast<std::uint32_t>(draw.seed), static_cast<std::uint32_t>(draw.seed >> 32U)},
-                               draw.step,
-                               static_cast<std::uint32_t>(base::Purpose::kRounding) << 24U | draw.tensor};
-  // Words from the block of the first element on: up to 3 before it, and up to 64 that the kernel may write or read too
-  // many.
-  alignas(64) std::uint32_t words[kBlock + 4 + 64];
+  RandomWords<kBlock> words(draw);
   alignas(64) T rounded[kBlock];
   for (std::size_t done = 0; done < count; done += block.period) {
     const std::size_t size = std::min(block.period, count - done);
-    const std::uint64_t first = first_element + done;
-    if (is_stochastic) kernels_->philox(key, first / 4, (first % 4 + size + 3) / 4, words);
     T* const to = statistics != nullptr ? rounded : q + done;
-    round({x + done, to, size, words + first % 4}, block.unit[0], fixed, scaled);
+    const std::uint32_t* drawn = is_stochastic ? words.of(*kernels_, first_element + done, size) : nullptr;
+    round({x + done, to, size, drawn}, block.unit[0], fixed, scaled);
     if (statistics == nullptr) continue;
     const kernels::PieceSums sums = kernels_->sums(x + done, rounded, size, block.lowest_value, block.highest_value);
     statistics->merge({.count = size,
@@ -372,8 +389,15 @@ void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_
   if (format_.block != 0) return run_blocks(x, q, count, 1, first_element, draw, used, nullptr, statistics);
   const kernels::FixedGrid<T> fixed =
       method_ == Method::kFixed || method_ == Method::kDynamicFixed ? fixed_grid(used.unit) : kernels::FixedGrid<T>{};
-  if (!is_scaled() && statistics == nullptr && format_.rounding != Rounding::kStochastic) {
-    if (method_ != Method::kIdentity || x != q) round({x, q, count, nullptr}, used.unit, fixed, {});
+  if (!is_scaled() && statistics == nullptr) {
+    if (method_ == Method::kIdentity && x == q) return;
+    if (method_ == Method::kIdentity || format_.rounding != Rounding::kStochastic)
+      return round({x, q, count, nullptr}, used.unit, fixed, {});
+    RandomWords<kDrawn> words(draw);
+    for (std::size_t done = 0; done < count; done += kDrawn) {
+      const std::size_t size = std::min(kDrawn, count - done);
+      round({x + done, q + done, size, words.of(*kernels_, first_element + done, size)}, used.unit, fixed, {});
+    }
     return;
   }
   ScaledBlock block;
