@@ -122,7 +122,10 @@ TYPED_TEST(CodecOf, DecodesItsCodesToTheRoundedValues) {
       ASSERT_EQ(refusal(unpack_codes(bytes, c.format().bits, unpacked)), "accepted");
       ASSERT_EQ(unpacked, codes);
       ASSERT_EQ(refusal(c.decode(codes, decoded, scales)), "accepted");
-      for (std::size_t i = 0; i < q.size(); ++i) ASSERT_EQ(decoded[i], q[i]) << channels << " channels, element " << i;
+      for (std::size_t i = 0; i < q.size(); ++i) {
+        if (std::isnan(q[i]) && std::isnan(decoded[i])) continue;
+        ASSERT_EQ(decoded[i], q[i]) << channels << " channels, element " << i;
+      }
     }
   }
 }

@@ -79,7 +79,8 @@ void find_missing(const ValueGrid& grid, const std::optional<ValueGrid>& shared,
 bool is_code(const Format& format, std::uint64_t code) noexcept {
   const auto bits = static_cast<unsigned>(format.bits);
   if (bits < 64 && code >> bits != 0) return false;
-  if (is_symmetric(format)) return code != std::uint64_t{1} << (bits - 1);
+  if (is_symmetric(format) || (format.family == Family::kPowerOfTwo && !format.is_log))
+    return code != std::uint64_t{1} << (bits - 1);
   return format.family != Family::kTernary || code != 2;
 }
 
