@@ -48,7 +48,10 @@ double posit_value(int bits, int exponent_bits, std::uint64_t code) noexcept {
   for (int bit = 0; bit < exponent_bits; ++bit) e = 2 * e + next();
   const int k = first == 1 ? run - 1 : -run;
   double magnitude = 1, weight = 0.5;
-  for (; at >= 0; weight /= 2) magnitude += next() * weight;
+  while (at >= 0) {
+    magnitude += next() * weight;
+    weight /= 2;
+  }
   magnitude = std::ldexp(magnitude, k * (1 << exponent_bits) + e);
   return is_negative ? -magnitude : magnitude;
 }
