@@ -10,28 +10,14 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "src/base/aligned_array.h"
-#include "src/machine/isa.h"
-#include "src/ops/gemm.h"
+#include "perf/gemm_product.h"
 
 namespace udnn::perf {
 namespace {
 
-template <class T>
-constexpr const char* kType = sizeof(T) == sizeof(float) ? "f32" : "f64";
-
-struct Shape {
-  std::size_t m, n, k;
-};
-
 // Layers of LeNet and of an MLP at batch 64, forward and for the weights; then squares.
 constexpr Shape kShapes[] = {{64, 10, 84},   {64, 84, 120}, {64, 120, 400}, {400, 120, 64},  {64, 512, 784},
                              {784, 512, 64}, {16, 16, 16},  {64, 64, 64},   {256, 256, 256}, {1024, 1024, 1024}};
-
-void set_flops(benchmark::State& state, const Shape& shape) {
-  const auto flop = static_cast<double>(state.iterations()) * 2.0 * static_cast<double>(shape.m * shape.n * shape.k);
-  state.counters["FLOP/s"] = benchmark::Counter(flop, benchmark::Counter::kIsRate);
-}
 
 template <class T>
 void tile(benchmark::State& state, const kernels::GemmKernel<T>& gemm, std::size_t vectors) {
@@ -62,36 +48,6 @@ void tile(benchmark::State& state, const kernels::GemmKernel<T>& gemm, std::size
 }
 
 template <class T>
-void product(benchmark::State& state, const kernels::KernelTable& table, const Shape& shape) {
-  const std::size_t m = shape.m, n = shape.n, k = shape.k;  // clang 14 captures no structured bindings
-  auto a = base::AlignedArray<T>::create({m, k});
-  auto b = base::AlignedArray<T>::create({k, n});
-  auto c = base::AlignedArray<T>::create({m, n});
-  const auto gemm = ops::Gemm<T>::create(table);
-  if (!a || !b || !c || !gemm) return state.SkipWithError("out of memory");
-  Team::create(1)->run([&](Worker& worker) {
-    for (auto _ : state) {
-      gemm->run(worker,
-                {.m = m,
-                 .n = n,
-                 .k = k,
-                 .a = a->data(),
-                 .a_row_stride = static_cast<std::ptrdiff_t>(k),
-                 .a_k_stride = 1,
-                 .b = b->data(),
-                 .b_stride = n,
-                 .bias = nullptr,
-                 .c = c->data(),
-                 .c_stride = n,
-                 .accumulate = false},
-                {});
-      benchmark::ClobberMemory();
-    }
-  });
-  set_flops(state, shape);
-}
-
-template <class T>
 void register_all(const kernels::KernelTable& table) {
   const auto& gemm = table.carrier<T>().gemm;
   for (std::size_t vectors = 1; vectors <= gemm.vectors; ++vectors) {
@@ -101,8 +57,9 @@ void register_all(const kernels::KernelTable& table) {
   }
   for (const Shape& shape : kShapes) {
     const auto name = fmt::format("gemm/{}/{}/{}x{}x{}", kType<T>, table.isa, shape.m, shape.n, shape.k);
-    benchmark::RegisterBenchmark(name.c_str(),
-                                 [&table, shape](benchmark::State& state) { product<T>(state, table, shape); });
+    benchmark::RegisterBenchmark(name.c_str(), [&table, shape](benchmark::State& state) {
+      time_product<T>(state, ops::Gemm<T>::create(table), shape);
+    });
   }
 }
 

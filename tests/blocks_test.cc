@@ -15,6 +15,7 @@
 #include "src/numbers/posit.h"
 #include "src/numbers/quantizer.h"
 #include "tests/cases.h"
+#include "tests/numbers_support.h"
 #include "tests/rounding_oracle.h"
 #include "tests/support.h"
 
@@ -29,25 +30,6 @@ using numbers::TensorStatistics;
 constexpr Draw kDraw{.seed = 0xfedcba9876543210, .step = 9, .tensor = 77};
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-#ifdef NDEBUG
-constexpr int kThoroughness = 1;
-#else
-constexpr int kThoroughness = 16;
-#endif
-
-Format format(const std::string& text) {
-  const auto parsed = parse_format(text);
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  return parsed ? *parsed : Format{};
-}
-
-template <class T>
-Quantizer<T> quantizer(const Format& f, const kernels::KernelTable& table) {
-  auto made = Quantizer<T>::create(f, table);
-  if (!made) throw std::runtime_error(made.error().message());
-  return *made;
-}
 
 template <class T>
 bool same(T a, T b) {

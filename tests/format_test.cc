@@ -7,16 +7,11 @@
 #include <fmt/format.h>
 
 #include "src/numbers/format_table.h"
+#include "tests/numbers_support.h"
 #include "tests/support.h"
 
 namespace udnn::test {
 namespace {
-
-Format format(std::string_view text) {
-  const auto parsed = parse_format(text);
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  return parsed ? *parsed : Format{};
-}
 
 std::string refusal(std::string_view text) {
   const auto parsed = parse_format(text);

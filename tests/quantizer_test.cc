@@ -17,6 +17,7 @@
 
 #include "src/base/philox.h"
 #include "tests/cases.h"
+#include "tests/numbers_support.h"
 #include "tests/rounding_oracle.h"
 #include "tests/support.h"
 
@@ -31,25 +32,6 @@ using numbers::TensorStatistics;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr Draw kDraw{.seed = 0x123456789abcdef, .step = 3, .tensor = 5};
-
-#ifdef NDEBUG
-constexpr int kThoroughness = 1;
-#else
-constexpr int kThoroughness = 16;  // a sanitized build is some thirty times slower
-#endif
-
-Format format(const std::string& text) {
-  const auto parsed = parse_format(text);
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  return parsed ? *parsed : Format{};
-}
-
-template <class T>
-Quantizer<T> quantizer(const Format& f, const kernels::KernelTable& table) {
-  auto made = Quantizer<T>::create(f, table);
-  if (!made) throw std::runtime_error(made.error().message());
-  return *made;
-}
 
 std::uint32_t word_of(std::uint64_t element) {
   return base::PhiloxStream(kDraw.seed, kDraw.step, base::Purpose::kRounding, kDraw.tensor).word(element);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "tests/numbers_support.h"
 #include "tests/support.h"
 
 namespace udnn::test {
@@ -13,12 +14,6 @@ namespace {
 using numbers::RangeObservation;
 using numbers::RangeTracker;
 using numbers::Scale;
-
-Format format(std::string_view text) {
-  const auto parsed = parse_format(text);
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  return parsed ? *parsed : Format{};
-}
 
 template <class T>
 RangeTracker<T> tracker(std::string_view text) {

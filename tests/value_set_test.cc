@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "src/numbers/format_table.h"
+#include "tests/numbers_support.h"
 #include "tests/support.h"
 
 namespace udnn::test {
@@ -19,12 +20,6 @@ using numbers::ValueGrid;
 using numbers::ValueSet;
 
 constexpr std::size_t kFew = 12;
-
-Format format(std::string_view text) {
-  const auto parsed = parse_format(text);
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  return parsed ? *parsed : Format{};
-}
 
 ValueSet set_of(std::string_view text) {
   const auto made = ValueSet::of(format(text));

@@ -10,12 +10,15 @@ namespace {
 constexpr int kLeast = -127, kMost = 127;  // of E8M0
 constexpr double kLargestE2m1 = 6, kLargestE4m3 = 448;
 
-/// The least s with factor * 2^s >= largest > 0.
+}  // namespace
+
 int least_power(double factor, double largest) noexcept {
   int s = std::ilogb(largest) - std::ilogb(factor) - 1;
   while (std::ldexp(factor, s) < largest) ++s;
   return s;
 }
+
+namespace {
 
 /// floor(log2) of x after its mantissa is rounded to `bits` bits, ties to even.
 int rounded_exponent(double x, int bits) noexcept {
@@ -23,11 +26,8 @@ int rounded_exponent(double x, int bits) noexcept {
   return std::ilogb(std::nearbyint(std::ldexp(x, bits - e))) - bits + e;
 }
 
-/// The power of two of an MX block, before it is clamped.
-int mx_exponent(const Format& format, double largest) noexcept {
-  const bool is_integer = format.exponent_bits == 0;
-  const FormatTraits element = traits(format);
-  const int emax = is_integer ? 0 : element.max_exponent;
+/// The exponent of the unit of an MX block, before it is clamped.
+int mx_exponent(const Format& format, const FormatTraits& element, int emax, double largest) noexcept {
   switch (format.scale_rule) {
     case ScaleRule::kCeil:
       return least_power(1, largest) - emax;
@@ -35,7 +35,7 @@ int mx_exponent(const Format& format, double largest) noexcept {
     case ScaleRule::kMax:
       return least_power(element.largest, largest);
     case ScaleRule::kEven:
-      return rounded_exponent(largest, is_integer ? format.bits - 2 : format.mantissa_bits) - emax;
+      return rounded_exponent(largest, format.exponent_bits == 0 ? emax : format.mantissa_bits) - emax;
     default:
       return std::ilogb(largest) - emax;
   }
@@ -50,15 +50,16 @@ double nearest_e4m3(double x) noexcept {
 
 }  // namespace
 
-double block_unit(const Format& format, double largest, double tensor) noexcept {
+double block_unit(const Format& format, const FormatTraits& element, double largest, double tensor) noexcept {
   if (format.scale_rule == ScaleRule::kFixed) return format.scale_value;
   if (format.family == Family::kNvfp4) return nearest_e4m3(largest / (kLargestE2m1 * tensor)) * tensor;
-  int s = kLeast;
+  const bool is_mx = format.family == Family::kMx, has_codes = is_mx && format.exponent_bits == 0;
+  const int fraction_bits = has_codes ? format.bits - 2 : 0;  // of a code: the unit is that much below the scale
+  int s = kLeast - fraction_bits;
   if (largest > 0)
-    s = format.family == Family::kMx ? mx_exponent(format, largest)
-                                     : least_power(std::ldexp(1.0, format.bits - 1) - 1, largest);
-  const bool has_codes = format.family == Family::kMx && format.exponent_bits == 0;
-  return std::ldexp(1.0, std::clamp(s, kLeast, kMost) - (has_codes ? format.bits - 2 : 0));
+    s = is_mx ? mx_exponent(format, element, has_codes ? fraction_bits : element.max_exponent, largest)
+              : least_power(element.largest, largest);
+  return std::ldexp(1.0, std::clamp(s, kLeast - fraction_bits, kMost - fraction_bits));
 }
 
 double nvfp4_tensor_scale(double largest) noexcept {

@@ -15,8 +15,12 @@
 
 namespace udnn::numbers {
 
-/// The value of one code; for float elements what they are multiplied with. largest >= 0, finite. tensor: of nvfp4.
-double block_unit(const Format& format, double largest, double tensor) noexcept;
+/// The least s with factor * 2^s >= largest > 0.
+int least_power(double factor, double largest) noexcept;
+
+/// The value of one code; for float elements what they are multiplied with. element: of one value at unit 1, in codes
+/// where the format has them. largest >= 0, finite. tensor: of nvfp4.
+double block_unit(const Format& format, const FormatTraits& element, double largest, double tensor) noexcept;
 
 /// nvfp4: the scale of the tensor, a float; 1 for a tensor of zeros.
 double nvfp4_tensor_scale(double largest) noexcept;

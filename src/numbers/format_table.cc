@@ -1,7 +1,6 @@
 #include "src/numbers/format_table.h"
 
 #include <array>
-#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -229,13 +228,6 @@ bool applies(const ModifierRow& modifier, const Format& format) noexcept {
       return family == Family::kPowerOfTwo;
   }
   return false;
-}
-
-std::string computing_names() {
-  std::vector<std::string_view> names;
-  for (const FamilyRow& row : kFamilies)
-    if (row.computes) names.push_back(row.pattern);
-  return fmt::format("{}", fmt::join(names, " "));
 }
 
 }  // namespace udnn::numbers

@@ -45,9 +45,6 @@ std::span<const ModifierRow> modifier_table() noexcept;
 /// Whether the modifier means something for the format.
 bool applies(const ModifierRow& modifier, const Format& format) noexcept;
 
-/// The names that compute, as a refusal lists them.
-std::string computing_names();
-
 /// A fault at an offset of a text: "<what> at column <offset + 1><hint>".
 struct FormatFault {
   std::size_t offset;

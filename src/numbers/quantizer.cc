@@ -442,7 +442,8 @@ void Quantizer<T>::block_scales(const T* x, std::size_t length, std::size_t inne
   for (std::size_t begin = 0, b = 0; begin < length; begin += block(), ++b) {
     const std::size_t size = std::min(block(), length - begin);
     if (inner == 1)
-      scales[b] = {.unit = block_unit(format_, static_cast<double>(kernels_->largest(x + begin, size)), tensor.unit)};
+      scales[b] = {
+          .unit = block_unit(format_, traits_, static_cast<double>(kernels_->largest(x + begin, size)), tensor.unit)};
     else
       for (std::size_t column = 0; column < inner; column += kBlock)
         column_scales(x + begin * inner + column, size, inner, std::min(kBlock, inner - column), tensor,
@@ -456,7 +457,7 @@ void Quantizer<T>::column_scales(const T* x, std::size_t rows, std::size_t strid
   T largest[kBlock] = {};
   for (std::size_t i = 0; i < rows; ++i) kernels_->largest_each(x + i * stride, width, largest);
   for (std::size_t j = 0; j < width; ++j)
-    scales[j] = {.unit = block_unit(format_, static_cast<double>(largest[j]), tensor.unit)};
+    scales[j] = {.unit = block_unit(format_, traits_, static_cast<double>(largest[j]), tensor.unit)};
 }
 
 template <class T>

@@ -107,9 +107,7 @@ double clamped_exponent(const Format& format, double exponent) noexcept {
 
 template <class T>
 double least_exponent(const Format& format, double largest) noexcept {
-  int exponent = std::ilogb(largest) - format.bits;
-  while (std::ldexp(largest_code(format), exponent) < largest) ++exponent;
-  return clamped_exponent<T>(format, exponent);
+  return clamped_exponent<T>(format, least_power(largest_code(format), largest));
 }
 
 template <class T>
