@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <mpfr.h>
@@ -43,7 +44,9 @@ class ExactInteger {
 template <class T>
 class AccumulatorOracle {
  public:
-  explicit AccumulatorOracle(const Format& format) : format_(format), facts_(format) {}
+  explicit AccumulatorOracle(const Format& format) : format_(format) {
+    if (format.exponent_bits > 0) facts_.emplace(format);
+  }
 
   T rounded(T value) {
     mpfr_set_d(sum_.get(), value, MPFR_RNDN);
@@ -88,7 +91,7 @@ class AccumulatorOracle {
     if (mpfr_inf_p(sum_.get()) != 0) return is_fixed() ? fixed_infinity(is_negative) : beyond(is_negative);
     int exponent = -format_.fraction_bits;  // of the step
     if (!is_fixed()) {
-      exponent = facts_.min_exponent;
+      exponent = facts_->min_exponent;
       if (mpfr_zero_p(sum_.get()) == 0) exponent = std::max(exponent, static_cast<int>(mpfr_get_exp(sum_.get())) - 1);
       exponent -= format_.mantissa_bits;
     }
@@ -121,15 +124,15 @@ class AccumulatorOracle {
   }
 
   T beyond(bool is_negative) const {
-    return static_cast<T>(overflowed(format_, facts_.largest, is_negative ? -1.0 : 1.0));
+    return static_cast<T>(overflowed(format_, facts_->largest, is_negative ? -1.0 : 1.0));
   }
 
   T floating(int exponent, bool is_negative) {
     mpfr_set_z(whole_.get(), code_.get(), MPFR_RNDN);
     mpfr_mul_2si(whole_.get(), whole_.get(), exponent, MPFR_RNDN);
-    if (mpfr_cmp_d(whole_.get(), facts_.largest) > 0) return beyond(is_negative);
+    if (mpfr_cmp_d(whole_.get(), facts_->largest) > 0) return beyond(is_negative);
     const bool flushed =
-        format_.flushes_subnormals && mpfr_cmp_d(whole_.get(), std::ldexp(1.0, facts_.min_exponent)) < 0;
+        format_.flushes_subnormals && mpfr_cmp_d(whole_.get(), std::ldexp(1.0, facts_->min_exponent)) < 0;
     const auto magnitude = flushed ? T{0} : static_cast<T>(mpfr_get_d(whole_.get(), MPFR_RNDN));
     return std::copysign(magnitude, is_negative ? T{-1} : T{1});
   }
@@ -163,7 +166,7 @@ class AccumulatorOracle {
   }
 
   Format format_;
-  FloatFacts facts_;
+  std::optional<FloatFacts> facts_;  // of floats alone
   Exact a_, b_, acc_, sum_, steps_, whole_, rest_;
   ExactInteger code_, modulus_;
 };

@@ -49,14 +49,16 @@ std::string shortly(double value) {
 
 /// Lowest to largest; a pattern in its own letters. s: the scale, z: the zero point.
 std::string range_of(const numbers::FamilyRow& row) {
-  const FormatTraits t = traits(row.format);
-  std::string ends = t.lowest == -t.largest ? "±" + shortly(t.largest)
-                                            : fmt::format("{} to {}", shortly(t.lowest), shortly(t.largest));
+  const auto ends = [&] {  // of a name; a pattern has no numbers yet
+    const FormatTraits t = traits(row.format);
+    return t.lowest == -t.largest ? "±" + shortly(t.largest)
+                                  : fmt::format("{} to {}", shortly(t.lowest), shortly(t.largest));
+  };
   switch (row.format.family) {
     case Family::kFloat:
-      return row.shape == numbers::Shape::kName ? ends : "±(2 - 2^-M) 2^(2^(E-1) - 1)";
+      return row.shape == numbers::Shape::kName ? ends() : "±(2 - 2^-M) 2^(2^(E-1) - 1)";
     case Family::kOcpFloat:
-      return ends;
+      return ends();
     case Family::kFixed:
       return "-2^(I-1) to 2^(I-1) - 2^-F";
     case Family::kUnsignedFixed:
@@ -70,7 +72,7 @@ std::string range_of(const numbers::FamilyRow& row) {
       return "-z s to (2^N - 1 - z) s";
     case Family::kMx:
     case Family::kNvfp4:
-      return ends.front() == '-' ? fmt::format("({}) s", ends) : ends + " s";
+      return ends().front() == '-' ? fmt::format("({}) s", ends()) : ends() + " s";
     case Family::kPosit:
       return "±2^((N-2) 2^E)";
     case Family::kPowerOfTwo:
