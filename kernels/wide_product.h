@@ -60,7 +60,7 @@ class WideSpan {
     finite_ &= parts.is_finite;
     if (parts.significand == 0) return;
     const int lowest = parts.exponent + std::countr_zero(parts.significand);
-    const int beyond = parts.exponent + 64 - std::countl_zero(parts.significand);
+    const int beyond = parts.exponent + 64;  // of a normal number; one that is not is only told to be longer
     lowest_ = lowest < lowest_ ? lowest : lowest_;
     beyond_ = beyond > beyond_ ? beyond : beyond_;
   }

@@ -12,6 +12,7 @@
 #include "kernels/quantize.h"
 #include "kernels/quantize_kernels.h"
 #include "kernels/wide_carrier.h"
+#include "kernels/wide_product.h"
 
 namespace udnn::kernels {
 
@@ -20,7 +21,10 @@ struct WideRounding {
   /// round(steps), steps >= 0, at most 2^64 or whole; x is the value it comes from.
   static Wide steps(Wide steps, Wide x, std::uint32_t word) noexcept {
     const Wide whole = std::floor(steps), rest = steps - whole;
-    const auto is_odd = [&] { return std::fmod(whole, Wide{2}) != 0; };
+    const auto is_odd = [&] {
+      const WideParts parts = parts_of(whole);
+      return parts.exponent <= 0 && parts.exponent > -64 && (parts.significand >> -parts.exponent & 1) != 0;
+    };
     bool goes_on = false;
     if constexpr (kMode == Mode::kNearestEven) goes_on = rest > Wide{0.5} || (rest == Wide{0.5} && is_odd());
     if constexpr (kMode == Mode::kNearestAway) goes_on = rest >= Wide{0.5};
@@ -28,7 +32,7 @@ struct WideRounding {
     if constexpr (kMode == Mode::kDown) goes_on = rest > 0 && x < 0;
     if constexpr (kMode == Mode::kToOdd) goes_on = rest > 0 && !is_odd();
     if constexpr (kMode == Mode::kStochastic)
-      goes_on = static_cast<std::uint64_t>(rest * Wide{0x1p32}) + word >= std::uint64_t{1} << 32;
+      goes_on = static_cast<std::int64_t>(rest * Wide{0x1p32}) + std::int64_t{word} >= std::int64_t{1} << 32;
     return goes_on ? whole + 1 : whole;
   }
 
