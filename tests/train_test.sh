@@ -49,6 +49,21 @@ for count in 'run 1' 'step 90' 'roles 1' 'epoch 2' 'end 1'; do
   [[ $(grep -c "^{\"kind\":\"${count% *}\"" run.jsonl) == "${count#* }" ]] || fail "run.jsonl: expected ${count#* } lines of kind ${count% *}"
 done
 
+# The last line of an epoch's progress: the loss and the speed that the log has of it, also where a run goes on in its middle.
+"${train[@]:0:3}" digits --epochs 3 --steps 30 --out shown.udnn >/dev/null 2>&1
+"$udnn" train --resume shown.udnn digits --log shown.jsonl >/dev/null 2>said.txt
+python3 - <<'END' || fail "the progress says: $(<said.txt)"
+import json, re
+epochs = [r for r in map(json.loads, open('shown.jsonl')) if r['kind'] == 'epoch']
+lines = [l for l in open('said.txt') if ': 100 %' in l]
+assert len(epochs) == len(lines) == 2, (epochs, lines)
+for epoch, line in zip(epochs, lines):
+    loss, speed, unit = re.fullmatch(r'epoch \d/3: 100 %, loss (\S+), (\S+) (k |M |)images/s\n', line).groups()
+    assert loss == '%.4f' % epoch['loss'], (epoch, line)
+    speed = float(speed) * {'': 1, 'k ': 1e3, 'M ': 1e6}[unit]
+    assert abs(speed / epoch['images_per_second'] - 1) < 0.01, (epoch, line)
+END
+
 # SIGINT: saved, exit code 130, and the rest as if nothing had been.
 code=0
 "${train[@]}" --epochs 4000 --out stopped.udnn >/dev/null 2>said.txt &

@@ -98,6 +98,53 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
     }
 }
 
+// 120 samples in batches of 16: the eighth step of an epoch has 8. A run that goes on after step 11 has 72 left in its
+// epoch, and what the first part trained is not in its figures, though its mean loss is that of the whole epoch.
+TEST(Trainer, CountsWhatItTrainsItself) {
+  const Problem problem;
+  const auto team = Team::create(1);
+  Model model = model_of("all=fp32");
+  TrainerConfig config{.epochs = 3, .batch = 16, .learning_rate = 0.01, .seed = 9};
+  config.steps = 11;
+  training::TrainerState state;
+  std::vector<std::uint64_t> steps, epochs;
+  double sum = 0, told = 0;  // of the losses of epoch 1
+  const auto run_on = [&] {
+    auto trainer = Trainer::create(*model.engine, *team, problem.source, config, state);
+    ASSERT_TRUE(trainer) << trainer.error().message();
+    const auto summary = trainer->run({.on_step =
+                                           [&](const training::StepEvent& event) {
+                                             steps.push_back(event.pace.images);
+                                             EXPECT_GT(event.pace.seconds, 0);
+                                             const double size = event.step % 8 == 7 ? 8 : 16;
+                                             if (event.epoch == 1) sum += size * event.outcome.loss;
+                                             told = event.mean_loss;
+                                             return Status();
+                                           },
+                                       .on_epoch =
+                                           [&](const training::EpochEvent& event) {
+                                             epochs.push_back(event.pace.images);
+                                             EXPECT_EQ(event.loss, told);
+                                             if (event.epoch == 1) {
+                                               EXPECT_DOUBLE_EQ(event.loss, sum / 120);
+                                             }
+                                             return Status();
+                                           }});
+    ASSERT_TRUE(summary);
+    epochs.push_back(summary->pace.images);
+    state = trainer->state();
+  };
+  run_on();
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{16, 32, 48, 64, 80, 96, 112, 120, 16, 32, 48}));
+  EXPECT_EQ(epochs, (std::vector<std::uint64_t>{120, 168}));
+  config.steps = 0;
+  steps.clear();
+  epochs.clear();
+  run_on();
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{16, 32, 48, 64, 72, 16, 32, 48, 64, 80, 96, 112, 120}));
+  EXPECT_EQ(epochs, (std::vector<std::uint64_t>{72, 120, 192}));
+}
+
 TEST(Trainer, StopsWhenTheValidationAccuracyNoLongerRises) {
   const Problem problem;
   const auto team = Team::create(1);

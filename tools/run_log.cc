@@ -98,7 +98,7 @@ Status RunLog::epoch(const training::EpochEvent& event) {
   base::Value record = base::Value::object({{"kind", "epoch"},
                                             {"epoch", event.epoch},
                                             {"loss", event.loss},
-                                            {"images_per_second", event.images_per_second}});
+                                            {"images_per_second", event.pace.images_per_second()}});
   if (event.validation) {
     record.set("validation_accuracy", event.validation->confusion.accuracy());
     record.set("validation_loss", event.validation->loss);

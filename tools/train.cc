@@ -199,7 +199,8 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
               bar.start(fmt::format("epoch {}/{}", event.epoch + 1, run.config.epochs), event.epoch_samples);
               drawn_epoch = event.epoch;
             }
-            bar.update(event.samples, fmt::format("loss {:.4f}", event.outcome.loss));
+            // The mean, not this batch's loss: the last line says what the log says of the epoch.
+            bar.update(event.samples, event.pace.images_per_second(), fmt::format("loss {:.4f}", event.mean_loss));
             return log->step(event, engine);
           },
       .on_epoch =
@@ -252,7 +253,7 @@ base::Value outcome_value(const TrainOutcome& outcome, int threads) {
   value.set("epochs", outcome.summary.epochs);
   value.set("steps", outcome.summary.steps);
   value.set("stopped_early", outcome.summary.stopped_early);
-  value.set("train_images_per_second", outcome.summary.images_per_second);
+  value.set("train_images_per_second", outcome.summary.pace.images_per_second());
   value.set("eval_images_per_second", outcome.evaluation.images_per_second);
   value.set("parameter_bytes", outcome.parameter_bytes);
   value.set("parameters", outcome.description.parameters());
@@ -274,8 +275,8 @@ report::Table comparison(std::span<const TrainOutcome> outcomes) {
   for (const TrainOutcome& outcome : outcomes)
     table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2),
                    report::fixed(outcome.evaluation.confusion.kappa(), 4),
-                   report::fixed(outcome.summary.images_per_second, 0), report::fixed(outcome.parameter_bytes, 0),
-                   report::fixed(100 * outcome.state.lost_share(), 1)});
+                   report::fixed(outcome.summary.pace.images_per_second(), 0),
+                   report::fixed(outcome.parameter_bytes, 0), report::fixed(100 * outcome.state.lost_share(), 1)});
   return table;
 }
 
@@ -319,7 +320,7 @@ Status train(const TrainOptions& options) {
     if (single) {
       print_score(outcomes[0].evaluation, dataset->class_names);
       fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n",
-                 report::human(outcomes[0].summary.images_per_second),
+                 report::human(outcomes[0].summary.pace.images_per_second()),
                  report::human(outcomes[0].evaluation.images_per_second),
                  report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
                  100 * outcomes[0].state.lost_share());
