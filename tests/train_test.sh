@@ -71,6 +71,29 @@ sleep 1; kill -INT $!; wait $! || code=$?
 [[ $code == 130 ]] || fail "SIGINT: exit $code, expected 130: $(cat said.txt)"
 "$udnn" eval stopped.udnn digits >/dev/null || fail 'what SIGINT left cannot be read'
 
+# SIGINT among several precisions: what has finished is shown, what was under way is named; --json the same.
+code=0
+several=("$udnn" train mlp digits --threads 1 --epochs 2000 --precision all=fp32 --precision w=fx2.6 --precision all=bf16)
+"${several[@]}" --json >table.txt 2>said.txt &
+until grep -q '^w=fx2.6$' said.txt; do sleep 0.02; done
+kill -INT $!; wait $! || code=$?
+[[ $code == 130 ]] || fail "SIGINT among three: exit $code, expected 130: $(tail -n 3 said.txt)"
+[[ $(tail -n 1 said.txt) =~ ^'udnn: w=fx2.6: stopped after '[0-9]+' steps by signal 2; nothing was saved, because there is no --out; 1 of 3 precisions finished'$ ]] ||
+  fail "SIGINT among three says $(tail -n 1 said.txt)"
+[[ $(wc -l <table.txt) == 3 && $(sed -n 2p table.txt) == 'all=fp32  '* ]] || fail "SIGINT among three shows $(<table.txt)"
+tail -n 1 table.txt | python3 -c '
+import json, sys
+first, second = json.load(sys.stdin)["runs"]
+assert first["precision"] == "all=fp32" and first["accuracy"] > 0.5, first
+assert second["precision"] == "w=fx2.6" and second["error"].startswith("stopped after"), second' || fail "SIGINT among three: $(tail -n 1 table.txt)"
+
+# One that fails leaves the others alone, wherever it stands.
+code=0
+"$udnn" train mlp digits --lr 1e10 --epochs 3 --quiet --precision all=fp32 --precision all=fx4.12 --precision all=bf16 >table.txt 2>said.txt || code=$?
+[[ $code == 1 && $(wc -l <table.txt) == 2 && $(sed -n 2p table.txt) == 'all=fx4.12  '* ]] || fail "two of three that fail: exit $code, $(<table.txt)"
+[[ $(wc -l <said.txt) == 3 && $(sed -n 1p said.txt) == 'udnn: 2 of 3 precisions failed:' && $(sed -n 3p said.txt) == '  all=bf16: step '*': not finite for 50 steps in a row'* ]] ||
+  fail "two of three that fail say $(<said.txt)"
+
 # kill -9 at any moment: what is there can be read. The first checkpoint is written before the first step.
 rounds=0
 for pause in 0.30 0.35 0.40 0.47 0.55 0.63 0.71; do

@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "src/base/json.h"
 #include "src/base/refusal.h"
@@ -68,6 +70,13 @@ struct TrainOutcome {
   std::size_t memory_bytes = 0;
   std::string precision, carrier, isa;
   network::NetworkDescription description;
+};
+
+/// What became of one of the precisions: an outcome, or why there is none, or both (it did not learn).
+struct Run {
+  std::string precision;
+  std::optional<TrainOutcome> outcome;
+  Status status;
 };
 
 Result<network::Model> new_model(const TrainOptions& options, const std::string& precision_text,
@@ -242,9 +251,9 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
 Status diverged(const TrainOutcome& outcome) {
   if (std::isfinite(outcome.evaluation.loss)) return {};
   return base::invalid(
-      "{}: diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
+      "diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
       "expected a lower --lr or a wider format",
-      outcome.precision, outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
+      outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
 }
 
 base::Value outcome_value(const TrainOutcome& outcome, int threads) {
@@ -270,14 +279,48 @@ base::Value outcome_value(const TrainOutcome& outcome, int threads) {
   return value;
 }
 
-report::Table comparison(std::span<const TrainOutcome> outcomes) {
+report::Table comparison(std::span<const Run> runs) {
   report::Table table({"precision", "accuracy %", "kappa", "images/s", "parameter bytes", "updates lost %"});
-  for (const TrainOutcome& outcome : outcomes)
-    table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2),
-                   report::fixed(outcome.evaluation.confusion.kappa(), 4),
-                   report::fixed(outcome.summary.pace.images_per_second(), 0),
-                   report::fixed(outcome.parameter_bytes, 0), report::fixed(100 * outcome.state.lost_share(), 1)});
+  for (const Run& run : runs)
+    if (const auto& outcome = run.outcome)
+      table.add_row({outcome->precision, report::fixed(100 * outcome->evaluation.confusion.accuracy(), 2),
+                     report::fixed(outcome->evaluation.confusion.kappa(), 4),
+                     report::fixed(outcome->summary.pace.images_per_second(), 0),
+                     report::fixed(outcome->parameter_bytes, 0), report::fixed(100 * outcome->state.lost_share(), 1)});
   return table;
+}
+
+/// {"runs": [...]}: those that were begun; one without an outcome says in "error" why.
+base::Value runs_value(std::span<const Run> runs, int threads) {
+  base::Value list = base::Value::array();
+  for (const Run& run : runs)
+    list.push_back(run.outcome ? outcome_value(*run.outcome, threads)
+                               : base::Value::object({{"precision", run.precision}, {"error", run.status.message()}}));
+  return base::Value::object({{"runs", std::move(list)}});
+}
+
+/// What several precisions came to: a line, and one below it for each failure where there are more than one.
+Status status_of(std::span<const Run> runs, std::size_t wanted) {
+  StatusCode code = StatusCode::kOk;
+  std::vector<std::string> failures;
+  for (const Run& run : runs) {
+    if (run.status.ok() || run.status.code() == StatusCode::kInterrupted) continue;
+    if (failures.empty()) code = run.status.code();
+    failures.push_back(run.precision + ": " + run.status.message());
+  }
+  const Status& last = runs.back().status;
+  if (last.code() == StatusCode::kInterrupted) {
+    const auto finished =
+        std::count_if(runs.begin(), runs.end(), [](const Run& run) { return run.outcome.has_value(); });
+    failures.insert(failures.begin(), fmt::format("{}: {}; {} of {} precisions finished", runs.back().precision,
+                                                  last.message(), finished, wanted));
+    return {StatusCode::kInterrupted, fmt::format("{}", fmt::join(failures, "\n  "))};
+  }
+  if (failures.empty()) return {};
+  if (failures.size() == 1) return {code, failures[0]};
+  if (std::all_of(runs.begin(), runs.end(), [&](const Run& run) { return run.status.message() == last.message(); }))
+    return last;  // then it is not the precision's fault
+  return base::refusal(code, "{} of {} precisions failed:\n  {}", failures.size(), wanted, fmt::join(failures, "\n  "));
 }
 
 Status train(const TrainOptions& options) {
@@ -305,33 +348,39 @@ Status train(const TrainOptions& options) {
   progress.style = options.quiet ? report::ProgressStyle::kQuiet : report::style_for(stderr);
   progress.unit = "images";
   report::ProgressBar bar(std::move(progress));
-  std::vector<TrainOutcome> outcomes;
-  base::Value runs = base::Value::array();
+  // A precision that fails does not take the others with it; a signal ends what is to come, and not what is done.
+  const bool single = options.precisions.size() == 1;
+  std::vector<Run> runs;
   for (const std::string& precision : options.precisions) {
-    if (options.precisions.size() > 1 && !options.quiet) fmt::print(stderr, "{}\n", precision);
+    if (!single && !options.quiet) fmt::print(stderr, "{}\n", precision);
     auto outcome = train_once(options, precision, *dataset, *team, bar);
-    if (!outcome) return outcome.error();
-    outcomes.push_back(std::move(*outcome));
-    runs.push_back(outcome_value(outcomes.back(), team->threads()));
+    if (outcome) {
+      runs.push_back({outcome->precision, std::move(*outcome), {}});
+      runs.back().status = diverged(*runs.back().outcome);
+    } else {
+      runs.push_back({precision, std::nullopt, outcome.error()});
+    }
+    if (runs.back().status.code() == StatusCode::kInterrupted) break;
   }
 
-  const bool single = outcomes.size() == 1;
-  if (!options.quiet || (!options.json && !single)) {
-    if (single) {
-      print_score(outcomes[0].evaluation, dataset->class_names);
+  if (single) {
+    const Run& run = runs[0];
+    if (!run.outcome) return run.status;
+    if (!options.quiet) {
+      print_score(run.outcome->evaluation, dataset->class_names);
       fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n",
-                 report::human(outcomes[0].summary.pace.images_per_second()),
-                 report::human(outcomes[0].evaluation.images_per_second),
-                 report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
-                 100 * outcomes[0].state.lost_share());
-    } else {
-      fmt::print("{}", comparison(outcomes).text());
+                 report::human(run.outcome->summary.pace.images_per_second()),
+                 report::human(run.outcome->evaluation.images_per_second),
+                 report::human_bytes(static_cast<std::uint64_t>(run.outcome->parameter_bytes)),
+                 100 * run.outcome->state.lost_share());
     }
+    if (options.json) fmt::print("{}\n", base::to_json(outcome_value(*run.outcome, team->threads())));
+    return run.status.ok() ? run.status : Status(run.status.code(), run.precision + ": " + run.status.message());
   }
-  if (options.json) fmt::print("{}\n", base::to_json(single ? runs.items()[0] : base::Value::object({{"runs", runs}})));
-  for (const TrainOutcome& outcome : outcomes)
-    if (Status status = diverged(outcome); !status.ok()) return status;
-  return {};
+  if (const report::Table table = comparison(runs); table.rows() > 0 && (!options.quiet || !options.json))
+    fmt::print("{}", table.text());
+  if (options.json) fmt::print("{}\n", base::to_json(runs_value(runs, team->threads())));
+  return status_of(runs, options.precisions.size());
 }
 
 }  // namespace
