@@ -26,6 +26,18 @@ evaluated=$(field accuracy "$("$udnn" eval small.udnn digits --json | tail -n 1)
 [[ $evaluated == "$accuracy" ]] || fail "train says $accuracy, eval of the reduced model says $evaluated"
 [[ $(stat -c %s small.udnn) -lt $(stat -c %s two.udnn) ]] || fail 'the reduced model is not smaller'
 
+# Data of the same name that are not those the model was trained on: a warning, and no more.
+python3 -c 'for i in range(60): print(f"{i % 7},{i % 3},{i % 2}")' >table.csv
+"$udnn" train "2 - fc 2" table.csv --seed 3 --epochs 1 --quiet --out table.udnn
+"$udnn" eval table.udnn table.csv --seed 3 --quiet 2>said.txt
+[[ ! -s said.txt ]] || fail "eval on the same data says $(<said.txt)"
+"$udnn" eval table.udnn table.csv --seed 2 --quiet 2>said.txt
+[[ $(<said.txt) =~ ^'udnn: warning: table.csv: fingerprint '[0-9a-f]{12}', expected '[0-9a-f]{12}' as trained on: other files, or another --seed or --test-fraction, with which test samples may be ones that were trained on'$ ]] ||
+  fail "eval on another split says $(<said.txt)"
+cp table.csv other.csv
+"$udnn" eval table.udnn other.csv --seed 2 --quiet 2>said.txt
+[[ ! -s said.txt ]] || fail "eval on data of another name says $(<said.txt)"
+
 # Any number of threads: the same bytes.
 for threads in 1 3 7; do
   "${train[@]}" --epochs 4 --threads "$threads" --out "$threads.udnn" >/dev/null

@@ -28,6 +28,19 @@ struct EvalOptions {
   bool quiet = false;
 };
 
+/// A line where the data have the name of those that the model was trained on and are not the same: new test samples
+/// are welcome, but rows that another --seed or --test-fraction makes test rows may be ones that were trained on.
+void warn_of_other_data(const network::Model& model, const data::Dataset& dataset) {
+  const base::Field data = base::Field(model.facts, "model")["data"];
+  const auto name = data["name"].text(), fingerprint = data["fingerprint"].text();
+  if (!name || !fingerprint || *name != dataset.name || *fingerprint == dataset.fingerprint) return;
+  constexpr std::size_t kShown = 12;  // digits; udnn inspect and udnn data show have them all
+  fmt::print(stderr,
+             "udnn: warning: {}: fingerprint {}, expected {} as trained on: other files, or another --seed or "
+             "--test-fraction, with which test samples may be ones that were trained on\n",
+             dataset.name, dataset.fingerprint.substr(0, kShown), fingerprint->substr(0, kShown));
+}
+
 Status evaluate(const EvalOptions& options) {
   const auto team = Team::create(options.threads);
   if (!team) return team.error();
@@ -44,6 +57,7 @@ Status evaluate(const EvalOptions& options) {
     return base::invalid("{}: samples of {} values in {} classes, expected {} and {} (the network's)", options.data,
                          dataset->test.shape.size(), dataset->classes, engine.inputs(), engine.outputs());
 
+  warn_of_other_data(*model, *dataset);
   const training::Evaluation evaluation = training::evaluate(engine, *team, source_of(dataset->test));
   if (!options.quiet) {
     print_score(evaluation, dataset->class_names);
