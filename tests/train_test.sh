@@ -38,6 +38,40 @@ cp table.csv other.csv
 "$udnn" eval table.udnn other.csv --seed 2 --quiet 2>said.txt
 [[ ! -s said.txt ]] || fail "eval on data of another name says $(<said.txt)"
 
+# Weights that went out come back, into a network named in each of the ways that train knows.
+"$udnn" export two.udnn weights.npz >/dev/null
+cat >mlp.toml <<'END'
+input = 64
+[[layer]]
+kind = "fc"
+units = 64
+activation = "relu"
+[[layer]]
+kind = "fc"
+units = 64
+activation = "relu"
+[[layer]]
+kind = "fc"
+units = 10
+END
+imported=("$udnn" import weights.npz back.udnn --precision "$precision")
+for network in "mlp --data digits" "mlp.toml" "mlp.toml --data digits" "64 - fc 64 relu - fc 64 relu - fc 10"; do
+  options=("${network%% --data *}"); [[ $network != *--data* ]] || options+=(--data "${network##*--data }")
+  rm -f back.udnn
+  "${imported[@]}" --network "${options[@]}" >/dev/null
+  evaluated=$(field accuracy "$("$udnn" eval back.udnn digits --json | tail -n 1)")
+  [[ $evaluated == "$accuracy" ]] || fail "train says $accuracy, eval of what was imported as '$network' says $evaluated"
+done
+refused() {  # the whole of stderr, options...
+  ! "${imported[@]}" "${@:2}" >/dev/null 2>said.txt || fail "import takes ${*:2}"
+  [[ $(<said.txt) == "udnn: $1" ]] || fail "import ${*:2} says $(<said.txt), expected udnn: $1"
+}
+refused "--network: 'mlp' is made for its data, expected --data with it" --network mlp
+refused "--network: unknown name 'mpl', did you mean 'mlp'?" --network mpl
+refused "--network: no.toml: cannot be opened: No such file or directory" --network no.toml
+refused "--network: 11 outputs, expected 10, one for each class" --network "64 - fc 11" --data digits
+refused "weights.npz: tensor 'fc1.weights': shape 64x64, expected 784x512" --network mlp --data mnist
+
 # Any number of threads: the same bytes.
 for threads in 1 3 7; do
   "${train[@]}" --epochs 4 --threads "$threads" --out "$threads.udnn" >/dev/null
