@@ -110,6 +110,25 @@ for epoch, line in zip(epochs, lines):
     assert abs(speed / epoch['images_per_second'] - 1) < 0.01, (epoch, line)
 END
 
+# For programs: counts are integers, and what is not finite is null, in --json, --log and inspect --json.
+! "$udnn" train mlp digits --lr 1e10 --epochs 1 --quiet --json --out lost.udnn --log lost.jsonl >lost.json 2>said.txt || fail 'what diverges is a success'
+"$udnn" inspect lost.udnn --json >inspected.json
+python3 - <<'END' || fail 'what programs get is not what they are promised'
+import json
+def walk(value):
+    yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+        yield from walk(inner)
+said, inspected = json.load(open('lost.json')), json.load(open('inspected.json'))
+log = [json.loads(line) for line in open('lost.jsonl')]
+assert not [word for word in walk([said, inspected, log]) if word in ('nan', 'inf', '-inf')]
+assert said['loss'] is None and inspected['facts']['metrics']['loss'] is None
+assert [r['loss'] for r in log if r['kind'] == 'step'][-1] is None and log[-1]['loss'] is None, log[-1]
+for where, value in (said, 'parameter_bytes'), (inspected, 'parameter_bytes'), (inspected['facts']['data'], 'divisor'):
+    assert type(where[value]) is int, (value, where[value])
+assert said['parameter_bytes'] == 35880, said
+END
+
 # SIGINT: saved, exit code 130, and the rest as if nothing had been.
 code=0
 "${train[@]}" --epochs 4000 --out stopped.udnn >/dev/null 2>said.txt &

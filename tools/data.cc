@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "src/base/json.h"
 #include "src/base/nearest.h"
 #include "src/base/refusal.h"
 #include "src/data/fetch.h"
@@ -18,6 +17,7 @@
 #include "src/data/registry.h"
 #include "src/report/human.h"
 #include "src/report/table.h"
+#include "tools/json_line.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -89,7 +89,7 @@ Status list(bool json) {
                                   {"files", files_value(set)}}));
   }
   if (json)
-    fmt::print("{}\n", base::to_json(Value::object({{"data_root", root}, {"sets", std::move(sets)}})));
+    fmt::print("{}", json_line(Value::object({{"data_root", root}, {"sets", std::move(sets)}})));
   else
     fmt::print("{}Files belong into {} (UDNN_DATA).\n", table.text(), root);
   return {};
@@ -114,9 +114,9 @@ Status get(const GetOptions& options) {
   };
   if (Status status = data::fetch(**set, fetch, say); !status.ok()) return status;
   if (options.json)
-    fmt::print("{}\n", base::to_json(Value::object({{"name", (*set)->name},
-                                                    {"home", data::home_of(**set, fetch.data_root)},
-                                                    {"log", std::move(said)}})));
+    fmt::print("{}", json_line(Value::object({{"name", (*set)->name},
+                                              {"home", data::home_of(**set, fetch.data_root)},
+                                              {"log", std::move(said)}})));
   return {};
 }
 
@@ -218,18 +218,18 @@ Status show(const ShowOptions& options) {
                    report::count(in_test[label])});
   const auto& [height, width, channels] = train.shape;
   if (options.json) {
-    fmt::print("{}\n", base::to_json(Value::object({{"name", dataset->name},
-                                                    {"train", train.count},
-                                                    {"test", test.count},
-                                                    {"shape", Value::array({height, width, channels})},
-                                                    {"type", train.bytes() != nullptr ? "bytes" : "floats"},
-                                                    {"divisor", train.divisor},
-                                                    {"mean", moments.mean},
-                                                    {"deviation", moments.deviation},
-                                                    {"least", moments.least},
-                                                    {"most", moments.most},
-                                                    {"classes", table.value()},
-                                                    {"fingerprint", dataset->fingerprint}})));
+    fmt::print("{}", json_line(Value::object({{"name", dataset->name},
+                                              {"train", train.count},
+                                              {"test", test.count},
+                                              {"shape", Value::array({height, width, channels})},
+                                              {"type", train.bytes() != nullptr ? "bytes" : "floats"},
+                                              {"divisor", whole(train.divisor)},
+                                              {"mean", moments.mean},
+                                              {"deviation", moments.deviation},
+                                              {"least", moments.least},
+                                              {"most", moments.most},
+                                              {"classes", table.value()},
+                                              {"fingerprint", dataset->fingerprint}})));
     return {};
   }
   fmt::print("{}: {} training and {} test samples of {}, {} classes\n", dataset->name, train.count, test.count,

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "src/base/json.h"
 #include "src/base/refusal.h"
 #include "src/data/load.h"
 #include "src/machine/memory.h"
 #include "src/network/model.h"
 #include "src/report/human.h"
+#include "tools/json_line.h"
 #include "tools/score.h"
 #include "tools/source.h"
 #include "tools/verb.h"
@@ -66,14 +66,14 @@ Status evaluate(const EvalOptions& options) {
   if (!options.json) return {};
   base::Value value = score_value(evaluation);
   value.set("eval_images_per_second", evaluation.images_per_second);
-  value.set("parameter_bytes", engine.parameter_bits() / 8);
+  value.set("parameter_bytes", network::parameter_bytes(engine));
   value.set("peak_rss_bytes", machine::peak_rss_bytes());
   value.set("network", model->config.description.text());
   value.set("precision", model->config.precision.text());
   value.set("carrier", std::string(engine.carrier()));
   value.set("threads", team->threads());
   value.set("isa", std::string(engine.isa()));
-  fmt::print("{}\n", base::to_json(value));
+  fmt::print("{}", json_line(value));
   return {};
 }
 
@@ -96,7 +96,7 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--label", options->label,
                    "Of a CSV file, the column that holds the classes; without it the last one");
   verb->add_option("--seed", options->seed, "Which samples those are")->capture_default_str();
-  verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
+  verb->add_flag("--json", options->json, std::string("The last line of stdout is one JSON object; ") + kNullMeans);
   verb->add_flag("--quiet", options->quiet, "No tables");
   verb->footer("Example: udnn eval model.udnn mnist --json");
   verb->callback([options, &action] { action = [options] { return evaluate(*options); }; });

@@ -48,8 +48,8 @@ Status export_model(const ExportOptions& options) {
     }();
     if (Status status = network::save_model(options.to, *model, network::ModelKind::kModel); !status.ok())
       return status;
-    fmt::print("{}: the weights as the multiplier sees them, {:.0f} bytes of parameters\n", options.to,
-               model->engine->parameter_bits() / 8);
+    fmt::print("{}: the weights as the multiplier sees them, {} bytes of parameters\n", options.to,
+               network::parameter_bytes(*model->engine));
     return {};
   }
   const auto tensors = network::export_tensors(*model->engine, layout_of(options.layout, options.to));
@@ -106,8 +106,8 @@ Status import_model(const ImportOptions& options) {
   model.facts = base::Value::object();
   if (Status status = network::save_model(options.out, model, network::ModelKind::kCheckpoint); !status.ok())
     return status;
-  fmt::print("{}: {} tensors, {:.0f} bytes of parameters; udnn train --init {} starts from them\n", options.out,
-             tensors->size(), model.engine->parameter_bits() / 8, options.out);
+  fmt::print("{}: {} tensors, {} bytes of parameters; udnn train --init {} starts from them\n", options.out,
+             tensors->size(), network::parameter_bytes(*model.engine), options.out);
   return {};
 }
 

@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "src/base/json.h"
 #include "src/base/refusal.h"
 #include "src/data/load.h"
 #include "src/machine/memory.h"
@@ -24,6 +23,7 @@
 #include "src/training/checkpoint.h"
 #include "src/training/trainer.h"
 #include "tools/interrupt.h"
+#include "tools/json_line.h"
 #include "tools/run_log.h"
 #include "tools/score.h"
 #include "tools/source.h"
@@ -66,7 +66,7 @@ struct TrainOutcome {
   training::TrainerSummary summary;
   training::TrainerState state;
   training::Evaluation evaluation;
-  double parameter_bytes = 0;
+  std::uint64_t parameter_bytes = 0;
   std::size_t memory_bytes = 0;
   std::string precision, carrier, isa;
   network::NetworkDescription description;
@@ -140,7 +140,7 @@ base::Value data_facts(const data::Dataset& dataset) {
   return base::Value::object({{"name", dataset.name},
                               {"fingerprint", dataset.fingerprint},
                               {"shape", shape_of(dataset.train.shape).text()},
-                              {"divisor", dataset.train.divisor},
+                              {"divisor", whole(dataset.train.divisor)},
                               {"classes", std::move(names)}});
 }
 
@@ -233,14 +233,14 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   TrainOutcome outcome{.summary = *summary,
                        .state = trainer->state(),
                        .evaluation = training::evaluate(engine, team, test),
-                       .parameter_bytes = engine.parameter_bits() / 8,
+                       .parameter_bytes = network::parameter_bytes(engine),
                        .memory_bytes = engine.memory_bytes(),
                        .precision = model->config.precision.text(),
                        .carrier = std::string(engine.carrier()),
                        .isa = std::string(engine.isa()),
                        .description = model->config.description};
   base::Value metrics = score_value(outcome.evaluation);
-  metrics.set("training_loss", summary->loss);
+  metrics.set("training_loss", finite_or_null(summary->loss));
   model->facts.set("metrics", std::move(metrics));
   if (Status status = save(trainer->state()); !status.ok()) return status;
   if (Status status = log->end(outcome.evaluation); !status.ok()) return status;
@@ -286,7 +286,7 @@ report::Table comparison(std::span<const Run> runs) {
       table.add_row({outcome->precision, report::fixed(100 * outcome->evaluation.confusion.accuracy(), 2),
                      report::fixed(outcome->evaluation.confusion.kappa(), 4),
                      report::fixed(outcome->summary.pace.images_per_second(), 0),
-                     report::fixed(outcome->parameter_bytes, 0), report::fixed(100 * outcome->state.lost_share(), 1)});
+                     report::count(outcome->parameter_bytes), report::fixed(100 * outcome->state.lost_share(), 1)});
   return table;
 }
 
@@ -371,15 +371,14 @@ Status train(const TrainOptions& options) {
       fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n",
                  report::human(run.outcome->summary.pace.images_per_second()),
                  report::human(run.outcome->evaluation.images_per_second),
-                 report::human_bytes(static_cast<std::uint64_t>(run.outcome->parameter_bytes)),
-                 100 * run.outcome->state.lost_share());
+                 report::human_bytes(run.outcome->parameter_bytes), 100 * run.outcome->state.lost_share());
     }
-    if (options.json) fmt::print("{}\n", base::to_json(outcome_value(*run.outcome, team->threads())));
+    if (options.json) fmt::print("{}", json_line(outcome_value(*run.outcome, team->threads())));
     return run.status.ok() ? run.status : Status(run.status.code(), run.precision + ": " + run.status.message());
   }
   if (const report::Table table = comparison(runs); table.rows() > 0 && (!options.quiet || !options.json))
     fmt::print("{}", table.text());
-  if (options.json) fmt::print("{}\n", base::to_json(runs_value(runs, team->threads())));
+  if (options.json) fmt::print("{}", json_line(runs_value(runs, team->threads())));
   return status_of(runs, options.precisions.size());
 }
 
@@ -437,11 +436,13 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option("--resume", options->resume,
                    "Go on from a file of --out, and write there unless --out names another; then DATA alone is named");
   verb->add_option("--init", options->init, "Start from the weights of a file of --out or of udnn import");
-  verb->add_option("--log", options->log, "One JSON object a line: every step, every epoch, the roles now and then");
+  verb->add_option(
+      "--log", options->log,
+      std::string("One JSON object a line: every step, every epoch, the roles now and then; ") + kNullMeans);
   verb->add_option("--log-roles-every", options->log_roles_every,
                    "Steps between two looks at overflow, underflow and error of every role")
       ->capture_default_str();
-  verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
+  verb->add_flag("--json", options->json, std::string("The last line of stdout is one JSON object; ") + kNullMeans);
   verb->add_flag("--quiet", options->quiet, "No progress, no tables");
   verb->footer(
       "Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 "

@@ -262,6 +262,10 @@ void draw_for_inference(Engine& engine) {
 
 }  // namespace
 
+std::uint64_t parameter_bytes(const Engine& engine) {
+  return static_cast<std::uint64_t>(std::ceil(engine.parameter_bits() / 8));
+}
+
 Status save_model(const std::string& path, const Model& model, ModelKind kind) {
   const std::vector<StoredTensor> all = model.engine->tensors();
   std::vector<StoredTensor> tensors;
