@@ -18,6 +18,7 @@
 #include "src/report/human.h"
 #include "src/report/table.h"
 #include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -202,7 +203,7 @@ void print_thumbnails(const data::Dataset& dataset, const Moments& moments) {
 
 struct ShowOptions {
   std::string data;
-  data::LoadOptions load;
+  data::LoadOptions load = {.seed = 1};  // as train and eval: the same split, the same fingerprint
   bool json = false;
 };
 
@@ -271,11 +272,9 @@ void add_data(CLI::App& app, Action& action) {
   showing->add_option("data", show_options->data, "A registered name, a folder, a .csv or an .npz")->required();
   showing->add_option("--label", show_options->load.csv_label,
                       "CSV: name of the column of labels; the last one if not given");
-  showing
-      ->add_option("--test-fraction", show_options->load.test_fraction,
-                   "Share of the test part, where the data have none")
-      ->capture_default_str();
-  showing->add_option("--seed", show_options->load.seed, "Which rows that part takes")->capture_default_str();
+  add_real(*showing, "--test-fraction", show_options->load.test_fraction, Reals::kInnerShare,
+           "Share of the test part, where the data have none");
+  add_whole(*showing, "--seed", show_options->load.seed, std::uint64_t{0}, UINT64_MAX, "Which rows that part takes");
   showing->add_flag("--json", show_options->json, "One JSON object");
   showing->footer("Example: udnn data show table.csv --label kind");
   showing->callback([show_options, &action] { action = [show_options] { return show(*show_options); }; });

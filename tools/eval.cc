@@ -9,6 +9,7 @@
 #include "src/network/model.h"
 #include "src/report/human.h"
 #include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/score.h"
 #include "tools/source.h"
 #include "tools/verb.h"
@@ -84,18 +85,14 @@ void add_eval(CLI::App& app, Action& action) {
   CLI::App* const verb = app.add_subcommand("eval", "Evaluates a saved model on the test samples of a data set");
   verb->add_option("model", options->model, "A file of udnn train --out")->required();
   verb->add_option("data", options->data, "A name of udnn data list, or a path")->required();
-  verb->add_option("--batch", options->batch, "Samples at a time; the result does not depend on it")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")
-      ->check(CLI::Range(0, Team::kMaxThreads))
-      ->capture_default_str();
-  verb->add_option("--test-fraction", options->test_fraction,
-                   "Share for testing, of data that come without a test part")
-      ->capture_default_str();
+  add_whole(*verb, "--batch", options->batch, std::size_t{1}, kMostBatch,
+            "Samples at a time; the result does not depend on it");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per CPU");
+  add_real(*verb, "--test-fraction", options->test_fraction, Reals::kInnerShare,
+           "Share for testing, of data that come without a test part");
   verb->add_option("--label", options->label,
                    "Of a CSV file, the column that holds the classes; without it the last one");
-  verb->add_option("--seed", options->seed, "Which samples those are")->capture_default_str();
+  add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX, "Which samples those are");
   verb->add_flag("--json", options->json, std::string("The last line of stdout is one JSON object; ") + kNullMeans);
   verb->add_flag("--quiet", options->quiet, "No tables");
   verb->footer("Example: udnn eval model.udnn mnist --json");

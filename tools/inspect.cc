@@ -8,6 +8,7 @@
 #include "src/report/human.h"
 #include "src/report/table.h"
 #include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -95,9 +96,7 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* const verb =
       app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
   verb->add_option("model", options->model, "A .udnn file; without it: this machine");
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")
-      ->check(CLI::Range(0, Team::kMaxThreads))
-      ->capture_default_str();
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per CPU");
   verb->add_flag("--json", options->json, std::string("One JSON object; ") + kNullMeans);
   verb->footer("Example: UDNN_ISA=avx2 udnn inspect --threads 2");
   verb->callback([options, &action] {

@@ -12,6 +12,7 @@
 #include "src/network/model.h"
 #include "src/report/table.h"
 #include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -91,7 +92,7 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* const verb = app.add_subcommand("run", "Says what a saved model sees in a picture");
   verb->add_option("model", options->model, "A .udnn file")->required();
   verb->add_option("picture", options->picture, "A PNG or JPEG of the size of the network's input")->required();
-  verb->add_option("--top", options->top, "How many classes to show")->capture_default_str();
+  add_whole(*verb, "--top", options->top, std::size_t{1}, kMostTimes, "How many classes to show");
   verb->add_flag("--invert", options->invert, "Dark on light becomes light on dark, as MNIST is");
   verb->add_flag("--json", options->json, std::string("One JSON object; ") + kNullMeans);
   verb->footer("Example: udnn run model.udnn picture.png");

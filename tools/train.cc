@@ -24,6 +24,7 @@
 #include "src/training/trainer.h"
 #include "tools/interrupt.h"
 #include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/run_log.h"
 #include "tools/score.h"
 #include "tools/source.h"
@@ -32,6 +33,9 @@
 namespace udnn::tools {
 
 namespace {
+
+// A step has a number of 32 bits in every draw, and the last of them stands for inference.
+constexpr std::size_t kMostSteps = UINT32_MAX - 1;
 
 struct TrainOptions {
   std::vector<std::string> what;  // NET DATA, or DATA with --resume
@@ -397,37 +401,35 @@ void add_train(CLI::App& app, Action& action) {
       ->take_all()
       ->capture_default_str();
   CLI::Option* const epochs =
-      verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
-  CLI::Option* const steps = verb->add_option("--steps", options->steps,
-                                              "Stop after so many steps in all; the schedule stays that of the epochs");
-  verb->add_option("--batch", options->batch, "Samples in a step")->capture_default_str();
+      add_whole(*verb, "--epochs", options->epochs, std::size_t{0}, kMostTimes, "Times over the data");
+  CLI::Option* const steps =
+      add_whole(*verb, "--steps", options->steps, std::size_t{0}, kMostSteps,
+                "Stop after so many steps in all, 0: the epochs decide; the schedule stays that of the epochs");
+  add_whole(*verb, "--batch", options->batch, std::size_t{1}, kMostBatch, "Samples in a step");
   verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")
       ->capture_default_str();
-  verb->add_option("--lr", options->learning_rate, "Learning rate")->capture_default_str();
+  add_real(*verb, "--lr", options->learning_rate, Reals::kPositive, "Learning rate");
   verb->add_option("--schedule", options->schedule,
                    R"(constant, cosine, linear, "step FACTOR EPOCHS", "exponential FACTOR")")
       ->capture_default_str();
-  verb->add_option("--momentum", options->momentum, "Of momentum and nesterov")->capture_default_str();
-  verb->add_option("--weight-decay", options->weight_decay, "Of weights, not of biases")->capture_default_str();
-  verb->add_option("--clip", options->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
-  verb->add_option("--max-column-norm", options->max_column_norm, "Largest norm of the weights into one output; 0: any")
-      ->capture_default_str();
+  add_real(*verb, "--momentum", options->momentum, Reals::kShare, "Of momentum and nesterov");
+  add_real(*verb, "--weight-decay", options->weight_decay, Reals::kNotNegative, "Of weights, not of biases");
+  add_real(*verb, "--clip", options->clip, Reals::kNotNegative, "Largest norm of the gradient; 0: any");
+  add_real(*verb, "--max-column-norm", options->max_column_norm, Reals::kNotNegative,
+           "Largest norm of the weights into one output; 0: any");
   verb->add_option("--loss", options->loss, "softmax, mse, hinge, bce")->capture_default_str();
-  verb->add_option("--validation", options->validation, "Share of the training samples held back to watch")
-      ->capture_default_str();
-  verb->add_option("--patience", options->patience,
-                   "Stop after so many epochs without a better validation accuracy; 0: never")
-      ->capture_default_str();
-  verb->add_option("--test-fraction", options->test_fraction,
-                   "Share for testing, of data that come without a test part")
-      ->capture_default_str();
+  add_real(*verb, "--validation", options->validation, Reals::kShare,
+           "Share of the training samples held back to watch");
+  add_whole(*verb, "--patience", options->patience, std::size_t{0}, kMostTimes,
+            "Stop after so many epochs without a better validation accuracy; 0: never");
+  add_real(*verb, "--test-fraction", options->test_fraction, Reals::kInnerShare,
+           "Share for testing, of data that come without a test part");
   verb->add_option("--label", options->label,
                    "Of a CSV file, the column that holds the classes; without it the last one");
-  verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")
-      ->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")
-      ->check(CLI::Range(0, Team::kMaxThreads))
-      ->capture_default_str();
+  add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX,
+            "Of weights, shuffling, stochastic rounding and dropout");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads,
+            "Threads, 0 = one per CPU; the result does not depend on it");
   verb->add_option("--exec", options->exec,
                    "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
       ->check(CLI::IsMember({"auto", "native", "emulated"}))
@@ -439,9 +441,8 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option(
       "--log", options->log,
       std::string("One JSON object a line: every step, every epoch, the roles now and then; ") + kNullMeans);
-  verb->add_option("--log-roles-every", options->log_roles_every,
-                   "Steps between two looks at overflow, underflow and error of every role")
-      ->capture_default_str();
+  add_whole(*verb, "--log-roles-every", options->log_roles_every, std::size_t{0}, kMostTimes,
+            "Steps between two looks at overflow, underflow and error of every role; 0: none");
   verb->add_flag("--json", options->json, std::string("The last line of stdout is one JSON object; ") + kNullMeans);
   verb->add_flag("--quiet", options->quiet, "No progress, no tables");
   verb->footer(
