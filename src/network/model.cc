@@ -12,6 +12,7 @@
 #include "src/base/ceil_div.h"
 #include "src/base/container.h"
 #include "src/base/json.h"
+#include "src/base/one_line.h"
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
 #include "src/numbers/pack.h"
@@ -108,12 +109,12 @@ Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::by
   const std::size_t count = count_of(tensor), unit_bytes = 8 * blocks_of(tensor);
   if (unit_bytes > 0) {
     if (bytes.size() < unit_bytes)
-      return base::invalid("{}: {} bytes, expected the {} of {} blocks first", what, bytes.size(), unit_bytes,
-                           blocks_of(tensor));
+      return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", what, bytes.size(),
+                           unit_bytes, blocks_of(tensor));
     const auto units = doubles_of(bytes.first(unit_bytes), what);
     if (!units) return units.error();
     for (const double unit : *units)
-      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 or more", what, unit);
+      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 to 2^300", what, unit);
     tensor.scales.resize(units->size());
     std::transform(units->begin(), units->end(), tensor.scales.begin(),
                    [](double unit) { return numbers::Scale{.unit = unit}; });
@@ -213,7 +214,7 @@ Result<EngineConfig> read_config(const base::Field& header) {
   const auto version = header["version"].integer();
   if (!version) return version.error();
   if (*version > kFormatVersion)
-    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {}: written by a later version of uDNN",
+    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {} (written by a later uDNN)",
                          header["version"].place(), *version, kFormatVersion);
   const auto network = header["network"].text();
   if (!network) return network.error();
@@ -246,7 +247,8 @@ Status read_tensor(const base::Field& entry, StoredTensor& tensor) {
   const auto role = entry["role"].text();
   if (!role) return role.error();
   if (*name != tensor.name || *role != tensor.role)
-    return entry.refuse(fmt::format("{} in role {}", tensor.name, tensor.role));
+    return base::invalid("{}: {} in role {}, expected {} in role {}", entry.place(), base::one_line(*name),
+                         base::one_line(*role), tensor.name, tensor.role);
   const auto format = entry["format"].text();
   if (!format) return format.error();
   const auto parsed = parse_format(*format);
@@ -273,6 +275,10 @@ void draw_for_inference(Engine& engine) {
 
 }  // namespace
 
+std::uint64_t parameter_bytes(const Engine& engine) {
+  return static_cast<std::uint64_t>(std::ceil(engine.parameter_bits() / 8));
+}
+
 Status save_model(const std::string& path, const Model& model, ModelKind kind) {
   const std::vector<StoredTensor> all = model.engine->tensors();
   std::vector<StoredTensor> tensors;
@@ -296,10 +302,11 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   if (!container) return container.error();
   const auto header_bytes = container->section("header");
   if (!header_bytes) return header_bytes.error();
+  const std::string place = container->place("header");
   const auto header =
-      base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, path);
+      base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, place);
   if (!header) return header.error();
-  const base::Field root(*header, path);
+  const base::Field root(*header, place);
 
   auto config = read_config(root);
   if (!config) return config.error();
@@ -326,32 +333,39 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   const auto entries = root["tensors"].items();
   if (!entries) return entries.error();
   std::size_t at = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!belongs(all[i], kind, all)) continue;
+  const auto pass_over_state = [&] {
     while (!options.training && at < entries->size()) {
       const auto role = (*entries)[at]["role"].text();
       if (!role || !role->starts_with("s")) break;
       ++at;
     }
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!belongs(all[i], kind, all)) continue;
+    pass_over_state();
     if (at == entries->size())
-      return base::invalid("{}: {} tensors, expected one more: {} in role {}", path, at, all[i].name, all[i].role);
+      return base::invalid("{}: {} tensors, expected one more: {} in role {}", root["tensors"].place(), at, all[i].name,
+                           all[i].role);
     if (Status status = read_tensor((*entries)[at], all[i]); !status.ok()) return status;
     const std::string section = fmt::format("t{}", at);
     const auto bytes = container->section(section);
     if (!bytes) return bytes.error();
-    const auto values = unpacked(all[i], *bytes, fmt::format("{}: section {}", path, section));
+    const auto values = unpacked(all[i], *bytes, container->place(section));
     if (!values) return values.error();
     if (Status status = model.engine->set_values(i, *values, false, all[i].scales); !status.ok())
-      return base::invalid("{}: {}", path, status.message());
+      return base::invalid("{}: {}", container->place(section), status.message());
     ++at;
   }
+  pass_over_state();
+  if (at < entries->size())
+    return base::invalid("{}: {} tensors, expected {}", root["tensors"].place(), entries->size(), at);
 
   const auto range_bytes = container->section("ranges");
   if (!range_bytes) return range_bytes.error();
-  const auto ranges = doubles_of(*range_bytes, path + ": section ranges");
+  const auto ranges = doubles_of(*range_bytes, container->place("ranges"));
   if (!ranges) return ranges.error();
   if (Status status = model.engine->set_ranges(*ranges); !status.ok())
-    return base::invalid("{}: {}", path, status.message());
+    return base::invalid("{}: {}", container->place("ranges"), status.message());
   if (model.has_master) draw_for_inference(*model.engine);
   return model;
 }

@@ -35,6 +35,9 @@ struct Model {
                            ///< be drawn again
 };
 
+/// Weights at the width of w, biases at that of m, rounded up to a whole byte.
+std::uint64_t parameter_bytes(const Engine& engine);
+
 /// Written whole or not at all. A kModel file holds the weights of the last draw. Errors: kIoError, naming the path.
 Status save_model(const std::string& path, const Model& model, ModelKind kind);
 

@@ -307,30 +307,44 @@ Result<NetworkDescription> network_from_value(const base::Field& table) {
   return infer_shapes(*input, drafts);
 }
 
+namespace {
+
+std::vector<std::string_view> built_in_names() {
+  std::vector<std::string_view> names;
+  for (const BuiltIn& built_in : kBuiltIns) names.push_back(built_in.name);
+  return names;
+}
+
+}  // namespace
+
+bool is_built_in_network(std::string_view name) noexcept {
+  return std::any_of(std::begin(kBuiltIns), std::end(kBuiltIns),
+                     [&](const BuiltIn& built_in) { return built_in.name == name; });
+}
+
+Result<NetworkDescription> find_network(const std::string& line_or_path) {
+  const std::string& what = line_or_path;
+  if (std::find(std::begin(kToCome), std::end(kToCome), what) != std::end(kToCome))
+    return base::refusal(StatusCode::kUnsupported, "network: '{}' is known and comes later, expected one of {}", what,
+                         fmt::join(built_in_names(), ", "));
+  if (is_built_in_network(what))
+    return invalid("network: '{}' is made for data, expected a line or a .toml file where there are none", what);
+  if (is_name(what)) return invalid("network: unknown name '{}'{}", what, base::did_you_mean(what, built_in_names()));
+  if (!what.ends_with(".toml")) return parse_network(what);
+  const auto tree = base::read_toml(what);
+  if (!tree) return tree.error();
+  return network_from_value(base::Field(*tree, what));
+}
+
 Result<NetworkDescription> find_network(const std::string& name_or_line_or_path, Shape input, std::size_t classes) {
   const std::string& what = name_or_line_or_path;
-  std::vector<std::string_view> names;
   for (const BuiltIn& built_in : kBuiltIns) {
-    if (built_in.name != what) {
-      names.push_back(built_in.name);
-      continue;
-    }
+    if (built_in.name != what) continue;
     auto made = parse_network(built_in.line(input, classes));
     if (!made) return invalid("{} for an input of {}: {}", what, input.text(), made.error().message());
     return made;
   }
-  if (std::find(std::begin(kToCome), std::end(kToCome), what) != std::end(kToCome))
-    return base::refusal(StatusCode::kUnsupported, "network: '{}' is known and comes later, expected one of {}", what,
-                         fmt::join(names, ", "));
-
-  const auto read = [&]() -> Result<NetworkDescription> {
-    if (!what.ends_with(".toml")) return parse_network(what);
-    const auto tree = base::read_toml(what);
-    if (!tree) return tree.error();
-    return network_from_value(base::Field(*tree, what));
-  };
-  if (is_name(what)) return invalid("network: unknown name '{}'{}", what, base::did_you_mean(what, names));
-  auto network = read();
+  auto network = find_network(what);
   if (!network) return network;
   if (Status status = expect_fit(*network, input, classes); !status.ok()) return status;
   return network;

@@ -89,7 +89,7 @@ Result<TrainerSummary> Trainer::run(const TrainerEvents& events) {
   }
   summary.epochs = static_cast<std::size_t>(state_.step / per_epoch);
   summary.steps = state_.step;
-  summary.images_per_second = seconds_ > 0 ? static_cast<double>(samples_) / seconds_ : 0;
+  summary.pace = pace_;
   draw_weights(network::kInferenceStep);
   return summary;
 }
@@ -109,10 +109,10 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
   const auto start = std::chrono::steady_clock::now();
   team_->run([&](Worker& worker) { engine_->train_step(worker, orders, outcome); });
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  seconds_ += elapsed.count();
-  epoch_seconds_ += elapsed.count();
-  samples_ += size;
-  epoch_samples_ += size;
+  for (Pace* pace : {&pace_, &epoch_pace_}) {
+    pace->images += size;
+    pace->seconds += elapsed.count();
+  }
 
   const std::uint64_t step = state_.step++;
   if (outcome.updated) {
@@ -128,6 +128,8 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
                                         .step = step,
                                         .samples = first + size,
                                         .epoch_samples = order.size(),
+                                        .mean_loss = state_.mean_loss(),
+                                        .pace = epoch_pace_,
                                         .learning_rate = orders.learning_rate,
                                         .collected = orders.collect,
                                         .outcome = outcome});
@@ -142,15 +144,11 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
 }
 
 Status Trainer::finish_epoch(std::size_t epoch, const TrainerEvents& events, TrainerSummary& summary) {
-  EpochEvent event{.epoch = epoch,
-                   .loss = state_.mean_loss(),
-                   .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_samples_) / epoch_seconds_ : 0,
-                   .validation = {}};
+  EpochEvent event{.epoch = epoch, .loss = state_.mean_loss(), .pace = epoch_pace_, .validation = {}};
   summary.loss = event.loss;
   state_.epoch_loss = 0;
   state_.epoch_samples = 0;
-  epoch_seconds_ = 0;
-  epoch_samples_ = 0;
+  epoch_pace_ = {};
   if (!validation_rows_.empty()) {
     draw_weights(network::kInferenceStep);
     event.validation = evaluate(*engine_, *team_, *source_, validation_rows_);

@@ -51,20 +51,32 @@ struct TrainerState {
   }
 };
 
+/// What was trained in this process, and the time that the steps took: neither what a saved state brings along nor what
+/// happens between the steps (validation, saving, the events) is in it.
+struct Pace {
+  std::uint64_t images = 0;
+  double seconds = 0;
+
+  double images_per_second() const noexcept { return seconds > 0 ? static_cast<double>(images) / seconds : 0; }
+};
+
 struct StepEvent {
   std::size_t epoch = 0;    ///< from 0
   std::uint64_t step = 0;   ///< from 0
   std::size_t samples = 0;  ///< of this epoch, this step included
   std::size_t epoch_samples = 0;
+  double mean_loss =
+      0;           ///< of this epoch so far; after its last step what EpochEvent says. NaN: no step has updated yet
+  Pace pace = {};  ///< of this epoch so far
   double learning_rate = 0;
   bool collected = false;
   network::StepOutcome outcome = {};
 };
 
 struct EpochEvent {
-  std::size_t epoch = 0;         ///< from 0
-  double loss = 0;               ///< mean over the samples as they were trained on
-  double images_per_second = 0;  ///< of the epoch's training steps in this process
+  std::size_t epoch = 0;  ///< from 0
+  double loss = 0;        ///< mean over the samples as they were trained on
+  Pace pace = {};
   std::optional<Evaluation> validation;
 };
 
@@ -80,10 +92,10 @@ struct TrainerEvents {
 struct TrainerSummary {
   std::size_t epochs = 0;  ///< completed
   std::uint64_t steps = 0;
-  double loss = 0;               ///< mean of the last completed epoch, else of the steps so far
-  double images_per_second = 0;  ///< over all training steps of this process
-  bool stopped = false;          ///< `stop` said so
-  bool stopped_early = false;    ///< patience ran out
+  double loss = 0;             ///< mean of the last completed epoch, else of the steps so far
+  Pace pace = {};              ///< over all epochs
+  bool stopped = false;        ///< `stop` said so
+  bool stopped_early = false;  ///< patience ran out
 };
 
 class Trainer {
@@ -117,8 +129,7 @@ class Trainer {
   TrainerConfig config_;
   TrainerState state_;
   std::vector<std::uint32_t> training_rows_, validation_rows_;
-  double seconds_ = 0, epoch_seconds_ = 0;
-  std::uint64_t samples_ = 0, epoch_samples_ = 0;  // in those seconds
+  Pace pace_, epoch_pace_;
 };
 
 }  // namespace udnn::training
