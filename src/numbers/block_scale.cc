@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace udnn::numbers {
 
@@ -19,6 +20,11 @@ int least_power(double factor, double largest) noexcept {
 }
 
 namespace {
+
+/// Of a code: the unit is that much below the scale.
+int code_fraction_bits(const Format& format) noexcept {
+  return format.family == Family::kMx && format.exponent_bits == 0 ? format.bits - 2 : 0;
+}
 
 /// floor(log2) of x after its mantissa is rounded to `bits` bits, ties to even.
 int rounded_exponent(double x, int bits) noexcept {
@@ -54,12 +60,75 @@ double block_unit(const Format& format, const FormatTraits& element, double larg
   if (format.scale_rule == ScaleRule::kFixed) return format.scale_value;
   if (format.family == Family::kNvfp4) return nearest_e4m3(largest / (kLargestE2m1 * tensor)) * tensor;
   const bool is_mx = format.family == Family::kMx, has_codes = is_mx && format.exponent_bits == 0;
-  const int fraction_bits = has_codes ? format.bits - 2 : 0;  // of a code: the unit is that much below the scale
+  const int fraction_bits = code_fraction_bits(format);
   int s = kLeast - fraction_bits;
   if (largest > 0)
     s = is_mx ? mx_exponent(format, element, has_codes ? fraction_bits : element.max_exponent, largest)
               : least_power(element.largest, largest);
   return std::ldexp(1.0, std::clamp(s, kLeast - fraction_bits, kMost - fraction_bits));
+}
+
+namespace {
+
+constexpr int kMantissaE4m3 = 3, kBiasE4m3 = 7;
+constexpr std::uint8_t kNanE4m3 = 0x7f, kNanE8m0 = 0xff;
+
+double value_of_e4m3(std::uint8_t code) noexcept {
+  const int field = code >> kMantissaE4m3, mantissa = code & 7;
+  return std::ldexp(field == 0 ? mantissa : mantissa + 8, std::max(field, 1) - kBiasE4m3 - kMantissaE4m3);
+}
+
+/// Of a value that nearest_e4m3() leaves as it is.
+std::uint8_t code_of_e4m3(double value) noexcept {
+  const int e = value == 0 ? 1 - kBiasE4m3 : std::max(std::ilogb(value), 1 - kBiasE4m3);
+  const int mantissa = static_cast<int>(std::ldexp(value, kMantissaE4m3 - e));  // 8 and more where it is normal
+  return static_cast<std::uint8_t>(((e + kBiasE4m3 - 1) << kMantissaE4m3) + mantissa);
+}
+
+}  // namespace
+
+std::optional<std::uint8_t> block_scale_code(const Format& format, double unit, double tensor) noexcept {
+  if (format.family == Family::kNvfp4) {
+    const double scale = nearest_e4m3(unit / tensor);
+    if (!(scale * tensor == unit)) return std::nullopt;
+    return code_of_e4m3(scale);
+  }
+  if (!(unit > 0) || !std::isfinite(unit)) return std::nullopt;
+  const int exponent = std::ilogb(unit), s = exponent + code_fraction_bits(format);
+  if (std::ldexp(1.0, exponent) != unit || s < kLeast || s > kMost) return std::nullopt;
+  return static_cast<std::uint8_t>(s - kLeast);
+}
+
+std::optional<double> block_scale_value(const Format& format, std::uint8_t code) noexcept {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  if (format.family == Family::kNvfp4) {
+    if (code > kNanE4m3) return std::nullopt;
+    return code == kNanE4m3 ? kNan : value_of_e4m3(code);
+  }
+  if (code == kNanE8m0) return kNan;
+  const double value = std::ldexp(1.0, code + kLeast);
+  if (format.scale_rule == ScaleRule::kFixed && unit_of_block_scale(format, value, 1) != format.scale_value)
+    return std::nullopt;
+  return value;
+}
+
+double unit_of_block_scale(const Format& format, double value, double tensor) noexcept {
+  return format.family == Family::kNvfp4 ? value * tensor : std::ldexp(value, -code_fraction_bits(format));
+}
+
+std::optional<double> nvfp4_tensor_of_units(std::span<const double> units) noexcept {
+  double largest = 0;
+  for (const double unit : units) largest = std::max(largest, unit);
+  if (largest == 0) return 1;
+  // The largest unit is one of 126 values times the scale. What a tensor of its own maximum has comes first: 448.
+  for (std::uint8_t code = kNanE4m3 - 1; code > 0; --code) {
+    const double tensor = largest / value_of_e4m3(code);
+    if (static_cast<double>(static_cast<float>(tensor)) != tensor) continue;
+    if (std::all_of(units.begin(), units.end(),
+                    [&](double unit) { return nearest_e4m3(unit / tensor) * tensor == unit; }))
+      return tensor;
+  }
+  return std::nullopt;
 }
 
 double nvfp4_tensor_scale(double largest) noexcept {

@@ -240,6 +240,9 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
   if (format.scale_rule == ScaleRule::kFixed) {
     made.given_unit_ = format.scale_value;
     if (Status status = made.accepts({.unit = format.scale_value}); !status.ok()) return status;
+    if (format.block != 0 && !block_scale_code(format, format.scale_value, 1))
+      return base::invalid("{}: scale {}, which a block cannot keep: beyond E8M0, 2^-127 to 2^127", to_string(format),
+                           format.scale_value);
   }
   return made;
 }
