@@ -68,6 +68,93 @@ double block_unit(const Format& format, const FormatTraits& element, double larg
   return std::ldexp(1.0, std::clamp(s, kLeast - fraction_bits, kMost - fraction_bits));
 }
 
+bool looks_past_largest(const Format& format) noexcept {
+  return format.scale_rule == ScaleRule::kOverflowRate || format.scale_rule == ScaleRule::kPercentile ||
+         format.scale_rule == ScaleRule::kLeastSquares;
+}
+
+namespace {
+
+/// The finite magnitudes of x[0], x[stride], ...; each(value).
+template <class T, class Each>
+void on_finite(const T* x, std::size_t count, std::size_t stride, Each each) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    if (const auto value = static_cast<double>(x[i * stride]); std::isfinite(value)) each(value);
+}
+
+/// The least s, at least `least`, with which `share` of the values fit.
+template <class T>
+int exponent_of_share(const FormatTraits& element, const T* x, std::size_t count, std::size_t stride, double share,
+                      int least) noexcept {
+  std::uint32_t counts[kMost - kLeast + 1] = {};  // of the values that fit with s = least + i, and with no lesser one
+  double all = 0;
+  on_finite(x, count, stride, [&](double value) noexcept {
+    const int s = value == 0 ? least : least_power(element.largest, std::abs(value));
+    ++counts[std::clamp(s - least, 0, kMost - kLeast)];
+    all += 1;
+  });
+  double fit = 0;
+  int i = 0;
+  while ((fit += counts[i]) < share * all) ++i;
+  return least + i;
+}
+
+/// Of rounding all of them to nearest.
+template <class T>
+double squared_error(const Format& format, const FormatTraits& element, const T* x, std::size_t count,
+                     std::size_t stride, double unit) noexcept {
+  double sum = 0;
+  on_finite(x, count, stride, [&](double value) noexcept {
+    const double given = value / unit;  // a power of two
+    int spacing = 0;
+    if (format.exponent_bits > 0 && given != 0)
+      spacing = std::max(std::ilogb(given), element.min_exponent) - format.mantissa_bits;
+    const double nearest = std::ldexp(std::nearbyint(std::ldexp(given, -spacing)), spacing);
+    const double error = (std::clamp(nearest, element.lowest, element.largest) - given) * unit;
+    sum += error * error;
+  });
+  return sum;
+}
+
+template <class T>
+int exponent_of_least_error(const Format& format, const FormatTraits& element, const T* x, std::size_t count,
+                            std::size_t stride, double largest, int s, int least) noexcept {
+  int best = s;
+  double least_error = squared_error(format, element, x, count, stride, std::ldexp(1.0, s));
+  const int last = std::max(s - format.bits, least);
+  for (--s; s >= last; --s) {
+    const double unit = std::ldexp(1.0, s), beyond = largest - std::max(-element.lowest, element.largest) * unit;
+    if (beyond > 0 && beyond * beyond >= least_error) break;  // the largest alone is too wrong, and goes on to be
+    const double error = squared_error(format, element, x, count, stride, unit);
+    if (error >= least_error) continue;
+    least_error = error;
+    best = s;
+  }
+  return best;
+}
+
+}  // namespace
+
+template <class T>
+double block_unit_of(const Format& format, const FormatTraits& element, const T* x, std::size_t count,
+                     std::size_t stride, double largest) noexcept {
+  const int least = kLeast - code_fraction_bits(format), most = kMost - code_fraction_bits(format);
+  if (largest == 0) return std::ldexp(1.0, least);
+  int s = std::clamp(least_power(element.largest, largest), least, most);
+  if (format.scale_rule == ScaleRule::kLeastSquares)
+    s = exponent_of_least_error(format, element, x, count, stride, largest, s, least);
+  else
+    s = exponent_of_share(
+        element, x, count, stride,
+        format.scale_rule == ScaleRule::kPercentile ? format.scale_value / 100 : 1 - format.scale_value, least);
+  return std::ldexp(1.0, s);
+}
+
+template double block_unit_of(const Format&, const FormatTraits&, const float*, std::size_t, std::size_t,
+                              double) noexcept;
+template double block_unit_of(const Format&, const FormatTraits&, const double*, std::size_t, std::size_t,
+                              double) noexcept;
+
 namespace {
 
 constexpr int kMantissaE4m3 = 3, kBiasE4m3 = 7;

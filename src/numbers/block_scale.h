@@ -6,6 +6,13 @@
 //     ceil   s = ceil(log2 max) - emax         rceil  the least s with (largest element) 2^s >= max
 //   nvfp4    e4m3(max / (6 tensor)) * tensor,  tensor = (largest magnitude of the tensor) / (6 * 448) as a float
 //
+// Where a scale rule looks past the largest magnitude of the block (mx as under rceil):
+//
+//   pct=P  the least s that lets P % of the finite values fit: m <= (largest element) 2^s for at least P in 100 of them
+//   ovf=R  the same for 100 (1 - R) %
+//   mse    of the s that lets all fit and the N below it (N: bits of an element), the one with the least sum of squared
+//          errors of rounding to nearest; of equals the largest
+//
 // s stays within -127 .. 127, the range of E8M0. A block of zeros gets the least scale.
 //
 // A block keeps its scale in a byte: E8M0, 2^(byte - 127), for bfp and mx (mxint8: of its values, 64 codes), E4M3 for
@@ -14,6 +21,7 @@
 // "Introducing NVFP4 for Efficient and Accurate Low-Precision Inference", 2025.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +36,15 @@ int least_power(double factor, double largest) noexcept;
 /// The value of one code; for float elements what they are multiplied with. element: of one value at unit 1, in codes
 /// where the format has them. largest >= 0, finite. tensor: of nvfp4.
 double block_unit(const Format& format, const FormatTraits& element, double largest, double tensor) noexcept;
+
+/// Whether block_unit_of() is to be asked: ovf=, pct=, mse.
+bool looks_past_largest(const Format& format) noexcept;
+
+/// block_unit() from the values x[0], x[stride], ... of a block, by such a rule. largest: their largest finite
+/// magnitude. Infinities and NaN take no part.
+template <class T>
+double block_unit_of(const Format& format, const FormatTraits& element, const T* x, std::size_t count,
+                     std::size_t stride, double largest) noexcept;
 
 /// nvfp4: the scale of the tensor, a float; 1 for a tensor of zeros.
 double nvfp4_tensor_scale(double largest) noexcept;
