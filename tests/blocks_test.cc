@@ -339,6 +339,46 @@ double unit_by_definition(const Format& f, double largest, double tensor) {
   return std::ldexp(1.0, s - (f.family == Family::kMx && is_integer ? 6 : 0));
 }
 
+/// The unit under a rule that looks at all finite values of the block, by looking at every unit there is.
+double unit_by_rule(const Format& f, const std::vector<double>& values) {
+  const bool has_codes = f.exponent_bits == 0;
+  const int fraction_bits = has_codes && f.family == Family::kMx ? 6 : 0, least = -127 - fraction_bits,
+            most = 127 - fraction_bits;
+  const double top = has_codes ? std::ldexp(1.0, f.bits - 1) - 1 : element_of(f).largest;
+  std::vector<double> sorted;
+  for (const double value : values) sorted.push_back(std::abs(value));
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted.empty() || sorted.back() == 0) return std::ldexp(1.0, least);
+  const auto fitting = [&](double magnitude) {
+    int s = least;
+    while (s < most && std::ldexp(top, s) < magnitude) ++s;
+    return s;
+  };
+  if (f.scale_rule != ScaleRule::kLeastSquares) {
+    const double share = f.scale_rule == ScaleRule::kPercentile ? f.scale_value / 100 : 1 - f.scale_value;
+    const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+    return std::ldexp(1.0, fitting(sorted[rank - 1]));
+  }
+  Format nearest = f;
+  nearest.rounding = Rounding::kNearestEven;
+  const std::int64_t half = std::int64_t{1} << (f.bits - 1);
+  const int first = fitting(sorted.back());
+  double best = 0, least_error = kInfinity;
+  for (int s = first; s >= std::max(first - f.bits, least); --s) {
+    const double unit = std::ldexp(1.0, s);
+    double error = 0;
+    for (const double value : values) {
+      const double q = has_codes ? round_code<double>(value, nearest, unit, -half, half - 1, 0)
+                                 : scaled_float_by_definition<double>(nearest, value, unit, 0);
+      error += (q - value) * (q - value);
+    }
+    if (error >= least_error) continue;
+    least_error = error;
+    best = unit;
+  }
+  return best;
+}
+
 /// x [length, inner] by definition; scales too, where asked for.
 template <class T>
 std::vector<T> blocks_by_definition(const Format& f, const std::vector<T>& x, std::size_t inner, double tensor,
@@ -350,11 +390,16 @@ std::vector<T> blocks_by_definition(const Format& f, const std::vector<T>& x, st
   for (std::size_t begin = 0; begin < length; begin += block)
     for (std::size_t j = 0; j < inner; ++j) {
       double largest = 0;
+      std::vector<double> finite;
       const std::size_t end = std::min(begin + block, length);
       for (std::size_t i = begin; i < end; ++i)
-        if (const double m = std::abs(static_cast<double>(x[i * inner + j])); std::isfinite(m))
-          largest = std::max(largest, m);
-      const double unit = unit_by_definition(f, largest, tensor);
+        if (const auto value = static_cast<double>(x[i * inner + j]); std::isfinite(value)) {
+          largest = std::max(largest, std::abs(value));
+          finite.push_back(value);
+        }
+      const bool is_by_rule = f.scale_rule == ScaleRule::kOverflowRate || f.scale_rule == ScaleRule::kPercentile ||
+                              f.scale_rule == ScaleRule::kLeastSquares;
+      const double unit = is_by_rule ? unit_by_rule(f, finite) : unit_by_definition(f, largest, tensor);
       if (scales != nullptr) (*scales)[begin / block * inner + j].unit = unit;
       for (std::size_t i = begin; i < end; ++i) {
         const std::size_t at = i * inner + j;
@@ -433,6 +478,9 @@ std::vector<std::string> block_formats() {
   for (const char* name : {"mxfp8", "mxfp8e5m2", "mxfp6", "mxfp6e3m2", "mxfp4", "mxint8"})
     for (const char* rule : {"", ":ceil", ":rceil", ":even", ":max", ":fix=0.25"})
       names.push_back(std::string(name) + rule);
+  for (const char* name :
+       {"bfp4/3", "bfp8/32", "bfp4/600", "mxfp8", "mxfp8e5m2", "mxfp6", "mxfp6e3m2", "mxfp4", "mxint8"})
+    for (const char* rule : {":pct=90", ":ovf=0.05", ":mse"}) names.push_back(std::string(name) + rule);
   return names;
 }
 
@@ -481,10 +529,43 @@ TEST(Blocks, TheLargestMaySaturateUnderFloorAndNotUnderRceil) {
   EXPECT_EQ(q[5], 2.0);
 }
 
+TEST(Blocks, ByAPercentileOneInAHundredMayStandOutside) {
+  const auto* table = machine::usable_kernel_tables().back();
+  std::vector<double> x(100, 3.0), q(100);
+  x[42] = 1000;
+  quantizer<double>(format("bfp4/100:pct=99"), *table).run(x.data(), q.data(), 100, 0, kDraw, {}, nullptr);
+  EXPECT_EQ(q[0], 3);
+  EXPECT_EQ(q[42], 3.5);  // seven halves
+  quantizer<double>(format("bfp4/100:ovf=0.01"), *table).run(x.data(), q.data(), 100, 0, kDraw, {}, nullptr);
+  EXPECT_EQ(q[42], 3.5);
+  x[43] = 1000;
+  quantizer<double>(format("bfp4/100:pct=99"), *table).run(x.data(), q.data(), 100, 0, kDraw, {}, nullptr);
+  EXPECT_EQ(q[0], 0);  // of 256
+  EXPECT_EQ(q[42], 1024);
+}
+
+TEST(Blocks, ByTheLeastErrorAreNoWorseThanByTheLargest) {
+  const auto* table = machine::usable_kernel_tables().back();
+  const auto x = values_for_blocks<double>(6400, 12);
+  std::vector<double> q(x.size());
+  for (const char* name : {"bfp4/32", "mxfp4", "mxfp6", "mxfp8", "mxint8"}) {
+    const auto error = [&](const char* rule) {
+      TensorStatistics statistics;
+      quantizer<double>(format(std::string(name) + rule), *table)
+          .run(x.data(), q.data(), x.size(), 0, kDraw, {}, &statistics);
+      return statistics.error_squares;
+    };
+    EXPECT_LE(error(":mse"), error(":max")) << name;
+    if (std::string_view(name) == "bfp4/32" || std::string_view(name) == "mxfp4") {
+      EXPECT_LT(error(":mse"), error(":max")) << name;
+    }
+  }
+}
+
 TEST(Blocks, OfZerosAreZeros) {
   const auto* table = machine::usable_kernel_tables().back();
   const std::vector<double> x(64, -0.0);
-  for (const char* name : {"mxfp4", "mxfp8", "nvfp4", "mxint8", "bfp4/16"}) {
+  for (const char* name : {"mxfp4", "mxfp8", "nvfp4", "mxint8", "bfp4/16", "mxfp4:mse", "bfp4/16:pct=50"}) {
     std::vector<double> q(64, 3.0);
     quantizer<double>(format(name), *table).run(x.data(), q.data(), 64, 0, kDraw, {}, nullptr);
     for (const double value : q) EXPECT_EQ(value, 0.0) << name;

@@ -65,6 +65,15 @@ says '1\n-3' '{"format":"fp64","values":[1.0,-3.0],"statistics":{"count":2,"zero
   round fp64 --stats --json
 says '1\n-3' '{"format":"dfx3","scale":1.0,"values":[1.0,-3.0]}' round dfx3 --json
 
+# Blocks, in the order of the lines: 7.75 saturates (6 quarters), and the second block has a scale of its own.
+says '1.9375\n-0.3\n0.25' $'0x1.8p+0\n-0x1p-2\n0x1p-2' round mxfp4 --block
+{ printf '0\n%.0s' {1..31}; printf '1.9375\n4\n'; } >blocks.txt
+[[ $("$udnn" round mxfp4 --block <blocks.txt | tail -2) == $'0x1.8p+0\n0x1p+2' ]] || fail 'two blocks of mxfp4' "$("$udnn" round mxfp4 --block <blocks.txt | tail -2)" '1.5 4'
+says '1\n-3\n0.2\n100' '{"format":"bfp4/3","block_scales":[0.5,16.0],"values":[1.0,-3.0,0.0,96.0],"statistics":{"count":4,"zeros_in":0,"zeros_out":1,"saturated":0,"non_finite":0,"max_abs":100.0,"sqnr_db":27.95231448970192}}' round bfp4/3 --block --json --stats
+says '6\n3\n-0.4' '{"format":"nvfp4","scale":0.0022321429569274187,"block_scales":[448.0],"values":[6.0000002682209015,3.0000001341104507,-0.5000000223517418]}' round nvfp4 --block --json
+says '6\n3\n-0.4' $'0x1.8p+2\n0x1.8p+1\n-0x1p-1' round nvfp4 --block --scale 0.25
+says '1\n0.2' $'0x1p+0\n0x0p+0' round mxint8:fix=1 --block
+
 # What is no number: the line, and nothing of what came before.
 refuses 1 '1\nabc\n3\n' "udnn: stdin: line 2: 'abc', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3
 refuses 1 '1\n\n3\n' "udnn: stdin: line 2: '', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3

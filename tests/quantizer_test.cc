@@ -670,11 +670,6 @@ TEST(Quantizer, SaysWhatItDoesNotComputeYet) {
     return made ? "accepted" : made.error().message();
   };
   EXPECT_EQ(message("fx32.32"), "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
-  EXPECT_EQ(message("bfp8/16:pct=99.9"),
-            "bfp8/16:pct=99.9: this version does not compute that scale rule in blocks; expected max, fix=S");
-  EXPECT_EQ(message("mxfp8:mse"),
-            "mxfp8:mse: this version does not compute that scale rule in blocks; expected max, fix=S, floor, ceil, "
-            "rceil or even");
   const auto narrow = Quantizer<float>::create(format("fp64"), table);
   ASSERT_FALSE(narrow);
   EXPECT_EQ(narrow.error().message(), "fp64: does not fit the float carrier, expected double");

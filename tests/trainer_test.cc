@@ -1,6 +1,8 @@
 // Training, its checkpoints and its model file, on a problem small enough to watch.
 #include "src/training/trainer.h"
 
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 
@@ -236,19 +238,22 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
   }
 }
 
+Model model_in_blocks(const char* precision) {
+  Model model;
+  model.config.description = *network::parse_network("32 - fc 64 tanh - fc 10");
+  model.config.precision = *Precision::parse(precision);
+  model.config.batch = 1;
+  model.engine = std::move(*network::Engine::create(model.config));
+  Team::create(1)->run([&](Worker& worker) { model.engine->draw_weights(worker, 0); });
+  model.facts = base::Value::object();
+  return model;
+}
+
 TEST(ModelFile, KeepsTheScaleOfEveryBlock) {
   const TemporaryFolder folder;
   for (const char* precision : {"w=mxfp4", "w=mxfp8:even, m=mxfp8", "w=mxint8, m=mxint8:rdn", "w=nvfp4, m=nvfp4:rup"}) {
     SCOPED_TRACE(precision);
-    Model model;
-    model.config.description = *network::parse_network("32 - fc 64 tanh - fc 10");
-    model.config.precision = *Precision::parse(precision);
-    model.config.batch = 1;
-    auto engine = network::Engine::create(model.config);
-    ASSERT_TRUE(engine) << engine.error().message();
-    model.engine = std::move(*engine);
-    Team::create(1)->run([&](Worker& worker) { model.engine->draw_weights(worker, 0); });
-    model.facts = base::Value::object();
+    const Model model = model_in_blocks(precision);
     const auto values_of = [](const network::Engine& held) {
       std::vector<std::vector<kernels::Wide>> all;
       for (std::size_t i = 0; i < held.tensors().size(); ++i) all.push_back(held.values(i));
@@ -298,8 +303,8 @@ TEST(ModelFile, SaysWhichSectionIsNotWhatItShouldBe) {
   };
   const auto pop = [](std::string& text) { text.pop_back(); };
   EXPECT_EQ(refusal_after("", pop), "accepted");
-  EXPECT_EQ(refusal_after("header", replace("\"version\":1", "\"version\":2")),
-            ": offset 640: section 'header': version: 2, expected at most 1 (written by a later uDNN)");
+  EXPECT_EQ(refusal_after("header", replace("\"version\":2", "\"version\":3")),
+            ": offset 640: section 'header': version: 3, expected at most 2 (written by a later uDNN)");
   EXPECT_EQ(refusal_after("header", replace("fc1.weights", "fc9.weights")),
             ": offset 640: section 'header': tensors[0]: fc9.weights in role m, expected fc1.weights in role m");
   EXPECT_EQ(refusal_after("header", replace("],\"facts\"", ",{}],\"facts\"")),
@@ -309,6 +314,97 @@ TEST(ModelFile, SaysWhichSectionIsNotWhatItShouldBe) {
   EXPECT_EQ(refusal_after("ranges", pop), ": offset 2560: section 'ranges': 319 bytes, expected a multiple of 8");
   EXPECT_EQ(refusal_after("ranges", [](std::string& text) { text.resize(8); }),
             ": offset 2560: section 'ranges': ranges: 1 values, expected 40");
+}
+
+TEST(ModelFile, KeepsAByteForEveryBlock) {
+  const TemporaryFolder folder;
+  struct Case {
+    const char* precision;
+    std::size_t bytes;  // of the 32 x 64 weights: codes, a scale for each 32 (16, 4) in a column, that of the tensor
+  };
+  for (const Case& known : {Case{"w=mxfp4", 1024 + 64}, Case{"w=mxfp6", 1536 + 64}, Case{"w=mxint8", 2048 + 64},
+                            Case{"w=bfp5/4", 1280 + 512}, Case{"w=nvfp4", 1024 + 128 + 4}}) {
+    SCOPED_TRACE(known.precision);
+    const Model model = model_in_blocks(known.precision);
+    ASSERT_TRUE(network::save_model(folder.file("model.udnn"), model, network::ModelKind::kModel).ok());
+    const auto file = base::read_container(folder.file("model.udnn"));
+    ASSERT_TRUE(file);
+    std::size_t kept = 0;
+    for (const base::Section& section : file->sections())
+      if (section.name.starts_with('t')) kept += section.bytes.size();
+    EXPECT_EQ(file->section("t0")->size(), known.bytes);
+    EXPECT_EQ(model.engine->parameter_bits(), 8 * static_cast<double>(kept));
+  }
+}
+
+TEST(ModelFile, ReadsTheUnitsThatVersion1KeptAsDoubles) {
+  const TemporaryFolder folder;
+  const Model model = model_in_blocks("w=mxint8, m=bfp8/16");
+  for (const auto kind : {network::ModelKind::kCheckpoint, network::ModelKind::kModel}) {
+    ASSERT_TRUE(network::save_model(folder.file("new.udnn"), model, kind).ok());
+    const auto file = base::read_container(folder.file("new.udnn"));
+    ASSERT_TRUE(file);
+    // mxint8: 2^(byte - 133), in blocks of 32; bfp: 2^(byte - 127), in blocks of 16. Sections t0 .. t3 are the matrix
+    // and the bias of either layer; a kModel file holds the matrices in mxint8.
+    const bool is_model = kind == network::ModelKind::kModel;
+    const std::size_t rows[] = {32, 1, 64, 1}, columns[] = {64, 64, 10, 10};
+    std::vector<base::Section> sections;
+    std::vector<std::vector<std::byte>> kept;
+    kept.reserve(8);
+    for (const base::Section& section : file->sections()) {
+      std::vector<std::byte> bytes(section.bytes.begin(), section.bytes.end());
+      if (section.name == "header") {
+        std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        const std::size_t at = text.find("\"version\":2");
+        ASSERT_NE(at, std::string::npos);
+        text[at + 10] = '1';
+        std::memcpy(bytes.data(), text.data(), text.size());
+      } else if (section.name.starts_with('t')) {
+        const auto which = static_cast<std::size_t>(section.name[1] - '0');
+        const bool is_mx = is_model && rows[which] > 1;
+        const std::size_t block = is_mx ? 32 : 16, blocks = (rows[which] + block - 1) / block * columns[which];
+        std::vector<std::byte> old(8 * blocks);
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const double unit = std::exp2(std::to_integer<int>(bytes[b]) - (is_mx ? 133 : 127));
+          std::memcpy(old.data() + 8 * b, &unit, 8);
+        }
+        old.insert(old.end(), bytes.begin() + static_cast<std::ptrdiff_t>(blocks), bytes.end());
+        bytes = std::move(old);
+      }
+      kept.push_back(std::move(bytes));
+      sections.push_back({section.name, kept.back()});
+    }
+    ASSERT_EQ(sections.size(), 6U);
+    ASSERT_TRUE(base::write_container(folder.file("old.udnn"), sections).ok());
+    const auto loaded =
+        network::load_model(folder.file("old.udnn"), {.training = kind == network::ModelKind::kCheckpoint});
+    ASSERT_TRUE(loaded) << loaded.error().message();
+    ASSERT_TRUE(network::save_model(folder.file("again.udnn"), *loaded, kind).ok());
+    EXPECT_EQ(folder.read("again.udnn"), folder.read("new.udnn"));
+  }
+}
+
+TEST(ModelFile, RefusesABlockScaleThatNoBlockHas) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const char* precision, std::size_t place, int byte, std::size_t cut) {
+    EXPECT_TRUE(
+        network::save_model(folder.file("whole.udnn"), model_in_blocks(precision), network::ModelKind::kModel).ok());
+    const auto file = base::read_container(folder.file("whole.udnn"));
+    std::vector<base::Section> sections(file->sections().begin(), file->sections().end());
+    std::vector<std::byte> damaged(sections[2].bytes.begin(), sections[2].bytes.end());
+    damaged[place] = static_cast<std::byte>(byte);
+    damaged.resize(damaged.size() - cut);
+    sections[2].bytes = damaged;
+    EXPECT_TRUE(base::write_container(folder.file("damaged.udnn"), sections).ok());
+    const auto loaded = network::load_model(folder.file("damaged.udnn"), {});
+    const std::string& said = loaded ? folder.file("") : loaded.error().message();
+    return said.substr(folder.file("damaged.udnn").size());
+  };
+  EXPECT_EQ(refusal("w=mxfp4", 3, 0xff, 0), ": offset 896: section 't0': block scale 3 is 0xff, which no block has");
+  EXPECT_EQ(refusal("w=nvfp4", 9, 0x80, 0), ": offset 896: section 't0': block scale 5 is 0x80, which no block has");
+  EXPECT_TRUE(refusal("w=nvfp4", 3, 0xb8, 0).starts_with(": offset 896: section 't0': scale of the tensor -"));
+  EXPECT_EQ(refusal("w=nvfp4", 0, 0, 1100),
+            ": offset 896: section 't0': 56 bytes, expected at least 132 (the scales of 128 blocks)");
 }
 
 TEST(ModelFile, CannotBeTrainedWithoutItsMasterWeights) {

@@ -178,6 +178,47 @@ static void encodes_and_packs(void) {
   udnn_codec_destroy(fp64);
 }
 
+static void encodes_blocks(void) {
+  udnn_error error;
+  udnn_codec* const mx = codec_of("mxfp4");
+  enum { kCount = 40 };
+  float x[kCount], q[kCount], decoded[kCount];
+  double wide[kCount], wide_decoded[kCount];
+  uint64_t codes[kCount], wide_codes[kCount];
+  uint8_t block_scales[2], bytes[kCount / 2];
+  udnn_statistics statistics;
+  for (int i = 0; i < kCount; ++i) wide[i] = x[i] = i < 32 ? (float)(i % 7) - 3 : 100;
+  EXPECT(udnn_codec_blocks(mx, kCount) == 2 && udnn_codec_blocks(mx, 0) == 0 && udnn_codec_blocks(NULL, 9) == 0);
+  EXPECT_OK(udnn_codec_quantize_f32(mx, x, q, kCount, NULL, NULL, &error));
+  EXPECT_OK(udnn_codec_encode_blocks_f32(mx, x, codes, kCount, block_scales, 2, NULL, &statistics, &error));
+  EXPECT(block_scales[0] == 126 && block_scales[1] == 131 && statistics.count == kCount);  // 3 = 6 / 2, 96 = 6 * 16
+  EXPECT(codes[0] == 0xf && codes[3] == 0 && codes[4] == 4 && codes[32] == 7);
+  EXPECT_OK(udnn_pack_codes(codes, kCount, 4, bytes, sizeof bytes, &error));
+  EXPECT_OK(udnn_codec_decode_blocks_f32(mx, codes, decoded, kCount, block_scales, 2, NULL, &error));
+  EXPECT(memcmp(decoded, q, sizeof q) == 0);
+  EXPECT_OK(udnn_codec_encode_blocks_f64(mx, wide, wide_codes, kCount, block_scales, 2, NULL, NULL, &error));
+  EXPECT(memcmp(codes, wide_codes, sizeof codes) == 0);
+  EXPECT_OK(udnn_codec_decode_blocks_f64(mx, codes, wide_decoded, kCount, block_scales, 2, NULL, &error));
+  for (int i = 0; i < kCount; ++i) EXPECT(wide_decoded[i] == (double)decoded[i]);
+  EXPECT_ERROR(udnn_codec_encode_blocks_f32(mx, x, codes, kCount, NULL, 2, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "block_scales: NULL, expected 2 of them");
+  EXPECT_ERROR(udnn_codec_decode_blocks_f32(mx, codes, x, kCount, block_scales, 1, NULL, &error),
+               UDNN_INVALID_ARGUMENT, "mxfp4: 1 block scales, expected 2");
+  EXPECT_ERROR(udnn_codec_encode_f32(mx, x, codes, kCount, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "mxfp4: its neighbours share a scale, expected encode_blocks()");
+  udnn_codec_destroy(mx);
+
+  udnn_codec* const nv = codec_of("nvfp4");
+  const float two[2] = {24, 3};
+  const udnn_scale tensor = {.unit = 2};
+  const udnn_quantize_options options = {.scales = &tensor, .scale_count = 1};
+  EXPECT_OK(udnn_codec_encode_blocks_f32(nv, two, codes, 2, block_scales, 1, &options, NULL, &error));
+  EXPECT(block_scales[0] == 0x40 && codes[0] == 7 && codes[1] == 2);  // 24 = 6 * 2 * 2; 3 = 0.75 * 4, even: 1
+  EXPECT_OK(udnn_codec_decode_blocks_f32(nv, codes, decoded, 2, block_scales, 1, &tensor, &error));
+  EXPECT(decoded[0] == 24 && decoded[1] == 4);
+  udnn_codec_destroy(nv);
+}
+
 int main(void) {
   EXPECT(strcmp(udnn_version(), UDNN_EXPECTED_VERSION) == 0);
   describes_formats();
@@ -185,6 +226,7 @@ int main(void) {
   rounds_arrays();
   draws_from_the_seed();
   encodes_and_packs();
+  encodes_blocks();
   if (failures == 0) printf("udnn_c_test: all as expected\n");
   return failures != 0;
 }

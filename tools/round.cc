@@ -13,6 +13,7 @@
 
 #include "src/base/json.h"
 #include "src/base/refusal.h"
+#include "src/numbers/block_scale.h"
 #include "tools/format_argument.h"
 #include "tools/verb.h"
 #include "udnn/quantize.h"
@@ -86,6 +87,17 @@ Status check_block(const RoundOptions& options, const Format& format) {
   return {};
 }
 
+/// The scales of the blocks that the values are rounded in, as their bytes mean them.
+Result<base::Value> block_scales_of(const Codec& codec, const std::vector<double>& values,
+                                    const QuantizeOptions& options) {
+  std::vector<std::uint64_t> codes(values.size());
+  std::vector<std::uint8_t> bytes(codec.blocks(values.size()));
+  if (Status status = codec.encode_blocks(values, codes, bytes, options); !status.ok()) return status;
+  base::Value scales = base::Value::array();
+  for (const std::uint8_t byte : bytes) scales.push_back(*numbers::block_scale_value(codec.format(), byte));
+  return scales;
+}
+
 std::string hexadecimal(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -117,26 +129,32 @@ Status round_numbers(const RoundOptions& options) {
   if (Status status = check_block(options, *format); !status.ok()) return status;
   const auto codec = Codec::create(*format);
   if (!codec) return codec.error();
-  auto values = numbers_from(std::cin);
+  const auto values = numbers_from(std::cin);
   if (!values) return values.error();
   const auto scale = scale_for(options, *codec, *values);
   if (!scale) return scale.error();
+  const QuantizeOptions how{.scales = std::span(&*scale, 1), .seed = options.seed};
   TensorStatistics statistics;
-  Status status = codec->quantize(std::span<const double>(*values), std::span(*values),
-                                  {.scales = std::span(&*scale, 1), .seed = options.seed}, &statistics);
+  std::vector<double> q(values->size());
+  Status status = codec->quantize(*values, q, how, &statistics);
   if (!status.ok()) return options.scale ? base::invalid("--scale: {}", status.message()) : status;
 
   if (!options.json) {
-    for (const double value : *values) fmt::print("{}\n", hexadecimal(value));
+    for (const double value : q) fmt::print("{}\n", hexadecimal(value));
     if (options.stats) fmt::print(stderr, "{}", text_of(statistics));
     return {};
   }
   base::Value rounded = base::Value::array(), record = base::Value::object({{"format", to_string(*format)}});
-  for (const double value : *values) rounded.push_back(value);
+  for (const double value : q) rounded.push_back(value);
   if (codec->needs_scale()) {
     record.set("scale", scale->unit);
     if (format->family == Family::kTernary) record.set("threshold", scale->threshold);
     if (format->family == Family::kUnsignedInt) record.set("zero_point", scale->zero_point);
+  }
+  if (format->block != 0) {
+    auto scales = block_scales_of(*codec, *values, how);
+    if (!scales) return scales.error();
+    record.set("block_scales", std::move(*scales));
   }
   record.set("values", std::move(rounded));
   if (options.stats) record.set("statistics", value_of(statistics));
@@ -153,9 +171,13 @@ void add_round(CLI::App& app, Action& action) {
   verb->add_option("format", options->format, "For example e4m3:nan")->required();
   verb->add_option("--seed", options->seed, "Of stochastic rounding")->capture_default_str();
   verb->add_option("--scale", options->scale,
-                   "Value of one code, for dfx, int, uint, b1, t2; without it: from all the numbers");
+                   "Value of one code, for dfx, int, uint, b1, t2; the largest of po2; that of the tensor for nvfp4; "
+                   "without it: from all the numbers");
   verb->add_flag("--stats", options->stats, "What rounding did: on stderr, or in the JSON object");
-  verb->add_flag("--block", options->block, "The numbers stand in the order of a block, for bfp, mx, nvfp4");
+  verb->add_flag(
+      "--block", options->block,
+      "The numbers stand in the order of the blocks, for bfp, mx, nvfp4: the first B lines are the first block, the "
+      "last may be shorter");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer("Example: echo 464 | udnn round e4m3:nan");
   verb->callback([options, &action] { action = [options] { return round_numbers(*options); }; });

@@ -9,6 +9,16 @@
 //   udnn::pack_codes(codes, codec->format().bits, bytes);   // 4 bits each for int4
 //   codec->decode(codes, x, scales);
 //
+// Formats in blocks (bfp, mx, nvfp4) share a scale among neighbours. Blocks follow one another in the order of the
+// array, from x[0] on, whatever its shape is; the last may be shorter. Each finds its scale in its own values and keeps
+// it in a byte beside the codes:
+//
+//   auto mx = udnn::Codec::create("mxfp4");
+//   mx->quantize(x, q);                                     // as any other format
+//   std::vector<std::uint8_t> block_scales(mx->blocks(x.size()));
+//   mx->encode_blocks(x, codes, block_scales);              // codes as OCP MX has them, and an E8M0 for each 32
+//   mx->decode_blocks(codes, block_scales, x);
+//
 // What each format rounds to: udnn/format.h and `udnn formats FORMAT`. Everything runs on the caller's thread.
 #pragma once
 
@@ -56,7 +66,8 @@ struct TensorStatistics {
 /// How an array is rounded.
 struct QuantizeOptions {
   /// None: found from the values, one for the array. One: of the array. More (int, uint, b1, t2 alone): one for each
-  /// channel, the last, fastest index of x [rows, channels].
+  /// channel, the last, fastest index of x [rows, channels]. Formats in blocks find the scale of each block by
+  /// themselves; the one of the array is that of nvfp4, by which those of its blocks are multiplied.
   std::span<const Scale> scales = {};
 
   /// Stochastic rounding draws from Philox4x32-10 at (seed, step, tensor, first_element + i): the word belongs to the
@@ -64,26 +75,30 @@ struct QuantizeOptions {
   std::uint64_t seed = 1;
   std::uint32_t step = 0;
   std::uint32_t tensor = 0;
-  std::uint64_t first_element = 0;  ///< the place of x[0] in its tensor; a multiple of the channels
+  std::uint64_t first_element = 0;  ///< the place of x[0] in its tensor; a multiple of the channels, or of the block
 };
 
 /// A format made ready: rounds arrays of float or double, and knows their codes.
 ///
 /// Threads  one Codec serves any number of threads at a time.
-/// Memory   quantize(), find_scales() and decode() allocate nothing; encode() one row where it has more than 256
-///          channels. (An error allocates its text.)
+/// Memory   nothing is allocated but by encode(): one row where it has more than 256 channels. (An error allocates its
+///          text.)
 /// Same bits on every instruction set; UDNN_ISA, read by create(), forces a lower one.
 class Codec {
  public:
-  /// Errors: kInvalidArgument, as parse_format(); kUnsupported: known by name only, a scale rule or a width that this
-  /// version does not compute, formats whose neighbours share a scale (bfp, mx, nvfp4).
+  /// Errors: kInvalidArgument, as parse_format(); kUnsupported: a scale rule or a width that this version does not
+  /// compute.
   static Result<Codec> create(std::string_view format);
   static Result<Codec> create(const Format& format);
 
   const Format& format() const noexcept;
 
-  /// Whether its scale comes from the values, or is given: dfx, int, uint without fix=, b1 without :unit, t2.
+  /// Whether its scale comes from the values, or is given: dfx, int, uint without fix=, b1 without :unit, t2, po2,
+  /// nvfp4 (that of the tensor).
   bool needs_scale() const noexcept;
+
+  /// How many blocks `count` values have, the last of them perhaps shorter; 0 for formats without blocks.
+  std::size_t blocks(std::size_t count) const noexcept;
 
   /// The scale of the values x [rows, channels], channels = scales.size(): exact, from all of them. dfx: the same in
   /// each channel. Formats without a scale of their own: 1 (S of fix=S). Infinities and NaN take no part.
@@ -103,16 +118,38 @@ class Codec {
 
   /// The codes of round(x[i]), in the low format().bits bits: IEEE order for floats, two's complement for signed codes,
   /// b1 the sign bit, t2 two's complement of -1, 0, 1. Every NaN has the positive quiet code.
-  /// Errors: as quantize(); kInvalidArgument (no scales given where needs_scale(): nobody could decode); kOutOfMemory.
+  /// Errors: as quantize(); kInvalidArgument (no scales given where needs_scale(): nobody could decode; a format in
+  /// blocks); kOutOfMemory.
   Status encode(std::span<const float> x, std::span<std::uint64_t> codes, const QuantizeOptions& options = {},
                 TensorStatistics* statistics = nullptr) const;
   Status encode(std::span<const double> x, std::span<std::uint64_t> codes, const QuantizeOptions& options = {},
                 TensorStatistics* statistics = nullptr) const;
 
   /// The values of codes [rows, channels]; no scales: all 1. Errors: as find_scales(); kInvalidArgument (a code with
-  /// more bits than the format, or that no value has, and its place). Nothing is written then.
+  /// more bits than the format, or that no value has, and its place; a format in blocks). Nothing is written then.
   Status decode(std::span<const std::uint64_t> codes, std::span<float> x, std::span<const Scale> scales = {}) const;
   Status decode(std::span<const std::uint64_t> codes, std::span<double> x, std::span<const Scale> scales = {}) const;
+
+  /// encode() of a format in blocks. codes: those of the elements, which are floats (mxfp, nvfp4) or two's complement
+  /// (bfp, mxint8), to be packed as any others. block_scales [blocks(x.size())], one byte each: E8M0 (bfp, mx) is
+  /// 2^(byte - 127), E4M3 (nvfp4) is multiplied by the scale of the tensor.
+  ///
+  ///   value = element * block scale (* scale of the tensor);  bfp: code * block scale;  mxint8: code / 64 * block
+  ///   scale
+  ///
+  /// Errors: as encode(); kInvalidArgument (a format without blocks).
+  Status encode_blocks(std::span<const float> x, std::span<std::uint64_t> codes, std::span<std::uint8_t> block_scales,
+                       const QuantizeOptions& options = {}, TensorStatistics* statistics = nullptr) const;
+  Status encode_blocks(std::span<const double> x, std::span<std::uint64_t> codes, std::span<std::uint8_t> block_scales,
+                       const QuantizeOptions& options = {}, TensorStatistics* statistics = nullptr) const;
+
+  /// decode() of a format in blocks. tensor: of nvfp4. A block scale that is NaN (E8M0 0xff, E4M3 0x7f) makes NaN of
+  /// its block; what is too large for a float becomes infinity. Errors: as decode(); kInvalidArgument (a format without
+  /// blocks; a block scale below zero, or another than fix=S says, and its place).
+  Status decode_blocks(std::span<const std::uint64_t> codes, std::span<const std::uint8_t> block_scales,
+                       std::span<float> x, const Scale& tensor = {}) const;
+  Status decode_blocks(std::span<const std::uint64_t> codes, std::span<const std::uint8_t> block_scales,
+                       std::span<double> x, const Scale& tensor = {}) const;
 
   Codec(Codec&&) noexcept;
   Codec& operator=(Codec&&) noexcept;

@@ -133,6 +133,30 @@ UDNN_C_API udnn_status udnn_codec_decode_f32(const udnn_codec* codec, const uint
 UDNN_C_API udnn_status udnn_codec_decode_f64(const udnn_codec* codec, const uint64_t* codes, double* x, size_t count,
                                              const udnn_scale* scales, size_t scale_count, udnn_error* error);
 
+// Formats in blocks (bfp, mx, nvfp4) have a scale for each block, one byte, beside the codes. They follow one another
+// in the order of the array; the last may be shorter.
+
+/// How many blocks `count` values have; 0 for formats without blocks, and for NULL.
+UDNN_C_API size_t udnn_codec_blocks(const udnn_codec* codec, size_t count);
+
+/// x, codes [count], block_scales [block_count], block_count = udnn_codec_blocks(codec, count).
+UDNN_C_API udnn_status udnn_codec_encode_blocks_f32(const udnn_codec* codec, const float* x, uint64_t* codes,
+                                                    size_t count, uint8_t* block_scales, size_t block_count,
+                                                    const udnn_quantize_options* options, udnn_statistics* statistics,
+                                                    udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_encode_blocks_f64(const udnn_codec* codec, const double* x, uint64_t* codes,
+                                                    size_t count, uint8_t* block_scales, size_t block_count,
+                                                    const udnn_quantize_options* options, udnn_statistics* statistics,
+                                                    udnn_error* error);
+
+/// tensor: the scale of nvfp4; NULL for 1.
+UDNN_C_API udnn_status udnn_codec_decode_blocks_f32(const udnn_codec* codec, const uint64_t* codes, float* x,
+                                                    size_t count, const uint8_t* block_scales, size_t block_count,
+                                                    const udnn_scale* tensor, udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_decode_blocks_f64(const udnn_codec* codec, const uint64_t* codes, double* x,
+                                                    size_t count, const uint8_t* block_scales, size_t block_count,
+                                                    const udnn_scale* tensor, udnn_error* error);
+
 /// Bytes of `count` codes without gaps; 0 where bits is not 1 .. 64.
 UDNN_C_API size_t udnn_packed_bytes(size_t count, int bits);
 

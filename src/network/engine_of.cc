@@ -459,8 +459,13 @@ std::vector<double> EngineOf<T>::layer_gradient_norms() const {
 template <class T>
 double EngineOf<T>::parameter_bits() const noexcept {
   double bits = 0;
-  for (const Parameter<T>* p : parameters_)
-    bits += static_cast<double>(p->count()) * storage_bits(p->is_weights ? p->w.format() : p->m.format());
+  for (const Parameter<T>* p : parameters_) {
+    const RoleQuantizer<T>& stored = p->is_weights ? p->w : p->m;
+    const Format& format = stored.format();
+    // As a file keeps them: whole blocks, and the scale of nvfp4's tensor.
+    bits += static_cast<double>(p->count()) * format.bits + 8 * static_cast<double>(stored.blocks(p->count())) +
+            (format.family == Family::kNvfp4 ? 32 : 0);
+  }
   return bits;
 }
 

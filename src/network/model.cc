@@ -15,6 +15,7 @@
 #include "src/base/one_line.h"
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
+#include "src/numbers/block_scale.h"
 #include "src/numbers/pack.h"
 #include "udnn/team.h"
 
@@ -22,7 +23,7 @@ namespace udnn::network {
 
 namespace {
 
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;  // 1: units of blocks as doubles
 
 std::vector<std::byte> bytes_of(std::span<const double> values) {
   std::vector<std::byte> bytes(values.size() * 8);
@@ -85,6 +86,66 @@ Status with_coder(const Format& format, Work work) {
   return fits_double_carrier(format) ? with(0.0) : with(Wide{0});
 }
 
+/// The scales of blocks, which come first: of nvfp4 that of the tensor, a float; then a byte for each block.
+Result<std::vector<std::byte>> block_scales_of(const StoredTensor& tensor) {
+  std::vector<std::byte> bytes;
+  if (tensor.format.block == 0) return bytes;
+  if (tensor.scales.size() != blocks_of(tensor))
+    return base::invalid("{}: {} block scales, expected {}", tensor.name, tensor.scales.size(), blocks_of(tensor));
+  double of_tensor = 1;
+  if (tensor.format.family == Family::kNvfp4) {
+    std::vector<double> units;
+    for (const numbers::Scale& scale : tensor.scales) units.push_back(scale.unit);
+    const auto found = numbers::nvfp4_tensor_of_units(units);
+    if (!found) return base::invalid("{}: block scales that are no e4m3 times one float", tensor.name);
+    of_tensor = *found;
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(of_tensor));
+    for (unsigned b = 0; b < 4; ++b) bytes.push_back(static_cast<std::byte>(bits >> 8 * b));
+  }
+  for (const numbers::Scale& scale : tensor.scales) {
+    const auto code = numbers::block_scale_code(tensor.format, scale.unit, of_tensor);
+    if (!code) return base::invalid("{}: block scale {}, expected a power of two", tensor.name, scale.unit);
+    bytes.push_back(std::byte{*code});
+  }
+  return bytes;
+}
+
+/// Takes the units of the blocks off the front of `bytes`.
+Result<std::vector<double>> units_from(const StoredTensor& tensor, std::span<const std::byte>& bytes,
+                                       std::int64_t version, const std::string& what) {
+  const std::size_t blocks = blocks_of(tensor);
+  const bool has_tensor_scale = tensor.format.family == Family::kNvfp4 && version > 1;
+  const std::size_t size = version == 1 ? 8 * blocks : blocks + (has_tensor_scale ? 4 : 0);
+  if (bytes.size() < size)
+    return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", what, bytes.size(), size,
+                         blocks);
+  const auto front = bytes.first(size);
+  bytes = bytes.subspan(size);
+  if (version == 1) {
+    auto units = doubles_of(front, what);
+    for (const double unit : *units)
+      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 to 2^300", what, unit);
+    return units;
+  }
+  double of_tensor = 1;
+  if (has_tensor_scale) {
+    std::uint32_t bits = 0;
+    for (unsigned b = 0; b < 4; ++b) bits |= std::to_integer<std::uint32_t>(front[b]) << 8 * b;
+    of_tensor = static_cast<double>(std::bit_cast<float>(bits));
+    if (!(of_tensor > 0 && std::isfinite(of_tensor)))
+      return base::invalid("{}: scale of the tensor {}, expected one above 0", what, of_tensor);
+  }
+  std::vector<double> units;
+  for (const std::byte byte : front.last(blocks)) {
+    const auto code = std::to_integer<std::uint8_t>(byte);
+    const auto scale = numbers::block_scale_value(tensor.format, code);
+    if (!scale || std::isnan(*scale))
+      return base::invalid("{}: block scale {} is {:#x}, which no block has", what, units.size(), code);
+    units.push_back(numbers::unit_of_block_scale(tensor.format, *scale, of_tensor));
+  }
+  return units;
+}
+
 Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const Wide> values) {
   std::vector<std::uint64_t> codes(values.size());
   const Status status = with_coder(tensor.format, [&](const auto& coder, auto zero) {
@@ -92,33 +153,24 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
       codes[i] = coder.encode(static_cast<decltype(zero)>(values[i]), scale_of(tensor, i));
   });
   if (!status.ok()) return status;
-  std::vector<std::byte> bytes;
-  if (tensor.format.block != 0) {  // the units of the blocks come first, as doubles
-    std::vector<double> units(blocks_of(tensor));
-    std::transform(tensor.scales.begin(), tensor.scales.end(), units.begin(),
-                   [](const numbers::Scale& scale) { return scale.unit; });
-    bytes = bytes_of(units);
-  }
+  auto scales = block_scales_of(tensor);
+  if (!scales) return scales.error();
+  std::vector<std::byte> bytes = std::move(*scales);
   const std::vector<std::byte> packed_codes = numbers::pack(codes, code_bits(tensor.format));
   bytes.insert(bytes.end(), packed_codes.begin(), packed_codes.end());
   return bytes;
 }
 
 /// Reads the scales of blocks into `tensor`.
-Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, const std::string& what) {
-  const std::size_t count = count_of(tensor), unit_bytes = 8 * blocks_of(tensor);
-  if (unit_bytes > 0) {
-    if (bytes.size() < unit_bytes)
-      return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", what, bytes.size(),
-                           unit_bytes, blocks_of(tensor));
-    const auto units = doubles_of(bytes.first(unit_bytes), what);
+Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, std::int64_t version,
+                                   const std::string& what) {
+  const std::size_t count = count_of(tensor);
+  if (tensor.format.block != 0) {
+    const auto units = units_from(tensor, bytes, version, what);
     if (!units) return units.error();
-    for (const double unit : *units)
-      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 to 2^300", what, unit);
     tensor.scales.resize(units->size());
     std::transform(units->begin(), units->end(), tensor.scales.begin(),
                    [](double unit) { return numbers::Scale{.unit = unit}; });
-    bytes = bytes.subspan(unit_bytes);
   }
   const auto bits = static_cast<std::size_t>(code_bits(tensor.format));
   if (bytes.size() != (count * bits + 7) / 8)
@@ -213,6 +265,7 @@ Status read_optimizer(const base::Field& header, EngineConfig& config) {
 Result<EngineConfig> read_config(const base::Field& header) {
   const auto version = header["version"].integer();
   if (!version) return version.error();
+  if (*version < 1) return header["version"].refuse(fmt::format("1 to {}", kFormatVersion));
   if (*version > kFormatVersion)
     return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {} (written by a later uDNN)",
                          header["version"].place(), *version, kFormatVersion);
@@ -313,6 +366,7 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   config->batch = options.batch;
   config->workers = options.workers;
   config->training = options.training;
+  const std::int64_t version = *root["version"].integer();  // which read_config() has looked at
   const auto kind_text = root["kind"].text();
   if (!kind_text) return kind_text.error();
   if (*kind_text != "checkpoint" && *kind_text != "model") return root["kind"].refuse("checkpoint or model");
@@ -350,7 +404,7 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
     const std::string section = fmt::format("t{}", at);
     const auto bytes = container->section(section);
     if (!bytes) return bytes.error();
-    const auto values = unpacked(all[i], *bytes, container->place(section));
+    const auto values = unpacked(all[i], *bytes, version, container->place(section));
     if (!values) return values.error();
     if (Status status = model.engine->set_values(i, *values, false, all[i].scales); !status.ok())
       return base::invalid("{}: {}", container->place(section), status.message());

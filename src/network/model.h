@@ -4,7 +4,9 @@
 //
 //   header     one line of JSON: network, precision, seed, loss, optimizer, the list of tensors, facts (below)
 //   ranges     the ranges of dynamic formats, doubles
-//   t0, t1...  one section for each tensor of the list: its codes, packed at the width of its format (numbers/pack.h)
+//   t0, t1...  one section for each tensor of the list: its codes, packed at the width of its format (numbers/pack.h);
+//              before them, where the format has blocks, the scale of the tensor (nvfp4 alone, a float) and a byte of
+//              scale for each block (numbers/block_scale.h)
 //
 // Two kinds. A checkpoint holds the master copy in format m and the optimizer's state in format s: training goes on
 // from it as if it had not stopped. A model holds the weights in format w, as the multiplier sees them, and what is

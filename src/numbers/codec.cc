@@ -5,8 +5,10 @@
 #include <type_traits>
 
 #include "src/base/aligned_array.h"
+#include "src/base/ceil_div.h"
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
+#include "src/numbers/block_scale.h"
 #include "src/numbers/quantizer.h"
 #include "src/numbers/value_set.h"
 #include "udnn/quantize.h"
@@ -50,6 +52,8 @@ struct Codec::State {
 
   const Format& format() const noexcept { return f64.format(); }
   std::string name() const { return to_string(format()); }
+  bool has_blocks() const noexcept { return format().block != 0; }
+  std::size_t blocks(std::size_t count) const noexcept { return has_blocks() ? base::ceil_div(count, f64.block()) : 0; }
 
   template <class T>
   const Quantizer<T>& quantizer() const noexcept {
@@ -79,6 +83,9 @@ struct Codec::State {
   Status accepts(std::span<const Scale> scales, std::size_t count) const {
     if (Status status = has_carrier<T>(); !status.ok()) return status;
     if (scales.empty()) return {};
+    if (scales.size() > 1 && has_blocks())
+      return base::invalid("{}: {} scales, expected one for the tensor at most: its blocks find their own", name(),
+                           scales.size());
     if (scales.size() > 1 && f64.needs_scale() && !has_channels(format().family))
       for (const Scale& scale : scales)
         if (!(scale == scales[0])) return base::invalid("{}: scales that differ, expected one for the tensor", name());
@@ -101,11 +108,35 @@ struct Codec::State {
     if (options.scales.size() > 1 && options.first_element % options.scales.size() != 0)
       return base::invalid("{}: first element {}, expected a multiple of the {} scales, one for each channel", name(),
                            options.first_element, options.scales.size());
+    if (options.first_element % f64.block() != 0)
+      return base::invalid("{}: first element {}, expected a multiple of the {} in a block", name(),
+                           options.first_element, f64.block());
     return {};
   }
 
-  /// The one way from x to q; all has been checked. (Blocks that share a scale will go through
-  /// Quantizer::run_blocks here: create() refuses them until then.)
+  Status has_blocks_or_not(bool wanted, const char* instead) const {
+    if (has_blocks() == wanted) return {};
+    return base::invalid("{}: its neighbours share {} scale, expected {}", name(), wanted ? "no" : "a", instead);
+  }
+
+  /// Whether someone could decode the codes.
+  Status has_scale(const QuantizeOptions& options) const {
+    if (!options.scales.empty() || !f64.needs_scale()) return {};
+    return base::invalid("{}: no scale, expected one, which its codes are decoded with", name());
+  }
+
+  Status has_codes(std::span<const std::uint64_t> codes) const {
+    for (std::size_t i = 0; i < codes.size(); ++i)
+      if (!numbers::is_code(format(), codes[i]))
+        return base::invalid("{}: code {} is {:#x}, which no value has", name(), i, codes[i]);
+    return {};
+  }
+
+  Scale tensor_scale(const QuantizeOptions& options) const noexcept {
+    return options.scales.empty() ? own_scale() : options.scales[0];
+  }
+
+  /// The one way from x to q; all has been checked.
   template <class T>
   void round(std::span<const T> x, T* q, const QuantizeOptions& options, std::span<const Scale> scales,
              std::uint64_t first_element, TensorStatistics* statistics) const noexcept {
@@ -158,11 +189,11 @@ struct Codec::State {
   template <class T>
   Status encode(std::span<const T> x, std::span<std::uint64_t> codes, const QuantizeOptions& options,
                 TensorStatistics* statistics) const {
+    if (Status status = has_blocks_or_not(false, "encode_blocks()"); !status.ok()) return status;
     if (Status status = has_room(x.size(), codes.size(), "codes"); !status.ok()) return status;
     if (Status status = accepts(options); !status.ok()) return status;
     if (Status status = accepts<T>(options.scales, x.size()); !status.ok()) return status;
-    if (options.scales.empty() && f64.needs_scale())
-      return base::invalid("{}: no scale, expected one, which its codes are decoded with", name());
+    if (Status status = has_scale(options); !status.ok()) return status;
     const Scale own = own_scale();
     const std::span<const Scale> scales = options.scales.empty() ? std::span(&own, 1) : options.scales;
 
@@ -187,14 +218,80 @@ struct Codec::State {
 
   template <class T>
   Status decode(std::span<const std::uint64_t> codes, std::span<T> x, std::span<const Scale> scales) const {
+    if (Status status = has_blocks_or_not(false, "decode_blocks()"); !status.ok()) return status;
     if (Status status = has_room(codes.size(), x.size(), "values"); !status.ok()) return status;
     if (Status status = accepts<T>(scales, codes.size()); !status.ok()) return status;
-    for (std::size_t i = 0; i < codes.size(); ++i)
-      if (!numbers::is_code(format(), codes[i]))
-        return base::invalid("{}: code {} is {:#x}, which no value has", name(), i, codes[i]);
+    if (Status status = has_codes(codes); !status.ok()) return status;
     const Scale own = own_scale();
     if (scales.empty()) scales = std::span(&own, 1);
     for (std::size_t i = 0; i < codes.size(); ++i) x[i] = quantizer<T>().decode(codes[i], scales[i % scales.size()]);
+    return {};
+  }
+
+  template <class T>
+  Status encode_blocks(std::span<const T> x, std::span<std::uint64_t> codes, std::span<std::uint8_t> block_scales,
+                       const QuantizeOptions& options, TensorStatistics* statistics) const {
+    if (Status status = has_blocks_or_not(true, "encode()"); !status.ok()) return status;
+    if (Status status = has_room(x.size(), codes.size(), "codes"); !status.ok()) return status;
+    if (Status status = has_room(blocks(x.size()), block_scales.size(), "block scales"); !status.ok()) return status;
+    if (Status status = accepts(options); !status.ok()) return status;
+    if (Status status = accepts<T>(options.scales, x.size()); !status.ok()) return status;
+    if (Status status = has_scale(options); !status.ok()) return status;
+
+    const numbers::Draw draw{.seed = options.seed, .step = options.step, .tensor = options.tensor};
+    const Quantizer<T>& with = quantizer<T>();
+    const Scale tensor = tensor_scale(options);
+    const std::size_t block = with.block();
+    // As many blocks as fit together, or one that is cut into pieces.
+    const std::size_t together = std::max(block, kPiece / block * block);
+    T rounded[kPiece];
+    Scale scales[kPiece];
+    for (std::size_t begin = 0, b = 0; begin < x.size(); begin += together, b += together / block) {
+      const auto whole = x.subspan(begin, std::min(together, x.size() - begin));
+      with.block_scales(whole.data(), whole.size(), 1, tensor, scales);
+      for (std::size_t i = 0; i < blocks(whole.size()); ++i)
+        block_scales[b + i] = *numbers::block_scale_code(format(), scales[i].unit, tensor.unit);
+      for (std::size_t done = 0; done < whole.size(); done += kPiece) {
+        const auto piece = whole.subspan(done, std::min(kPiece, whole.size() - done));
+        const std::uint64_t first = options.first_element + begin + done;
+        with.run_blocks(piece.data(), rounded, piece.size(), 1, first, draw, tensor, scales, statistics);
+        for (std::size_t i = 0; i < piece.size(); ++i) {
+          const Scale& scale = scales[(done + i) / block];
+          codes[begin + done + i] = std::isinf(rounded[i]) ? code_of_large(piece[i], first + i, draw, tensor, scale)
+                                                           : with.encode(rounded[i], scale);
+        }
+      }
+    }
+    return {};
+  }
+
+  /// The code of one value that rounds to more than a float holds.
+  std::uint64_t code_of_large(double x, std::uint64_t first_element, const numbers::Draw& draw, const Scale& tensor,
+                              const Scale& scale) const noexcept {
+    f64.run_blocks(&x, &x, 1, 1, first_element, draw, tensor, &scale, nullptr);
+    return f64.encode(x, scale);
+  }
+
+  template <class T>
+  Status decode_blocks(std::span<const std::uint64_t> codes, std::span<const std::uint8_t> block_scales, std::span<T> x,
+                       const Scale& tensor) const {
+    if (Status status = has_blocks_or_not(true, "decode()"); !status.ok()) return status;
+    if (Status status = has_room(codes.size(), x.size(), "values"); !status.ok()) return status;
+    if (block_scales.size() != blocks(codes.size()))
+      return base::invalid("{}: {} block scales, expected {}", name(), block_scales.size(), blocks(codes.size()));
+    const Scale given = f64.needs_scale() || !(tensor == Scale{}) ? tensor : own_scale();
+    if (Status status = accepts<T>(std::span(&given, 1), codes.size()); !status.ok()) return status;
+    if (Status status = has_codes(codes); !status.ok()) return status;
+    for (std::size_t i = 0; i < block_scales.size(); ++i)
+      if (!numbers::block_scale_value(format(), block_scales[i]))
+        return base::invalid("{}: block scale {} is {:#x}, which no block has", name(), i, block_scales[i]);
+    for (std::size_t begin = 0, b = 0; begin < codes.size(); begin += f64.block(), ++b) {
+      const double value = *numbers::block_scale_value(format(), block_scales[b]);
+      const Scale scale{.unit = numbers::unit_of_block_scale(format(), value, tensor.unit)};
+      const std::size_t end = std::min(begin + f64.block(), codes.size());
+      for (std::size_t i = begin; i < end; ++i)
+        x[i] = std::isnan(value) ? std::numeric_limits<T>::quiet_NaN() : quantizer<T>().decode(codes[i], scale);
+    }
     return {};
   }
 };
@@ -206,9 +303,6 @@ Result<Codec> Codec::create(std::string_view format) {
 }
 
 Result<Codec> Codec::create(const Format& format) {
-  if (format.block != 0)
-    return base::refusal(StatusCode::kUnsupported,
-                         "{}: neighbours share a scale, which udnn/quantize.h does not round yet", to_string(format));
   const auto table = machine::chosen_kernel_table();
   if (!table) return table.error();
   auto f64 = Quantizer<double>::create(format, **table);
@@ -224,6 +318,8 @@ Codec::~Codec() = default;
 const Format& Codec::format() const noexcept { return state_->format(); }
 
 bool Codec::needs_scale() const noexcept { return state_->f64.needs_scale(); }
+
+std::size_t Codec::blocks(std::size_t count) const noexcept { return state_->blocks(count); }
 
 Status Codec::find_scales(std::span<const float> x, std::span<Scale> scales) const {
   return state_->find_scales(x, scales);
@@ -259,6 +355,28 @@ Status Codec::decode(std::span<const std::uint64_t> codes, std::span<float> x, s
 
 Status Codec::decode(std::span<const std::uint64_t> codes, std::span<double> x, std::span<const Scale> scales) const {
   return state_->decode(codes, x, scales);
+}
+
+Status Codec::encode_blocks(std::span<const float> x, std::span<std::uint64_t> codes,
+                            std::span<std::uint8_t> block_scales, const QuantizeOptions& options,
+                            TensorStatistics* statistics) const {
+  return state_->encode_blocks(x, codes, block_scales, options, statistics);
+}
+
+Status Codec::encode_blocks(std::span<const double> x, std::span<std::uint64_t> codes,
+                            std::span<std::uint8_t> block_scales, const QuantizeOptions& options,
+                            TensorStatistics* statistics) const {
+  return state_->encode_blocks(x, codes, block_scales, options, statistics);
+}
+
+Status Codec::decode_blocks(std::span<const std::uint64_t> codes, std::span<const std::uint8_t> block_scales,
+                            std::span<float> x, const Scale& tensor) const {
+  return state_->decode_blocks(codes, block_scales, x, tensor);
+}
+
+Status Codec::decode_blocks(std::span<const std::uint64_t> codes, std::span<const std::uint8_t> block_scales,
+                            std::span<double> x, const Scale& tensor) const {
+  return state_->decode_blocks(codes, block_scales, x, tensor);
 }
 
 }  // namespace udnn

@@ -538,25 +538,7 @@ double storage_bits(const Format& format) {
   }
 }
 
-bool computes(const Format& format) {
-  if (!numbers::row_of(format)->computes) return false;
-  switch (format.scale_rule) {
-    case ScaleRule::kMax:
-    case ScaleRule::kFixed:
-      return true;
-    case ScaleRule::kOverflowRate:
-    case ScaleRule::kPercentile:
-    case ScaleRule::kLeastSquares:
-      return format.block == 0;
-    case ScaleRule::kFloor:
-    case ScaleRule::kCeil:
-    case ScaleRule::kRceil:
-    case ScaleRule::kEven:
-      return format.family == Family::kMx;
-    default:
-      return false;
-  }
-}
+bool computes(const Format& format) { return traits(format).significant_bits <= 64; }
 
 bool fits_float_carrier(const Format& format) {
   constexpr int kDigits = std::numeric_limits<float>::digits;

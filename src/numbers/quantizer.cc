@@ -194,10 +194,6 @@ struct Quantizer<T>::ScaledBlock {
 
 template <class T>
 Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::KernelTable& table) {
-  if (!computes(format))
-    return base::refusal(StatusCode::kUnsupported,
-                         "{}: this version does not compute that scale rule in blocks; expected max, fix=S{}",
-                         to_string(format), format.family == Family::kMx ? ", floor, ceil, rceil or even" : "");
   constexpr bool kIsFloat = std::is_same_v<T, float>, kIsWide = std::is_same_v<T, kernels::Wide>;
   if (kIsFloat && !fits_float_carrier(format) && !is_carrier<T>(format) &&
       !(format.family == Family::kFloat && format.exponent_bits <= 8 && format.mantissa_bits <= 23))
@@ -260,6 +256,9 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
   if (format.scale_rule == ScaleRule::kFixed) {
     made.given_unit_ = format.scale_value;
     if (Status status = made.accepts({.unit = format.scale_value}); !status.ok()) return status;
+    if (format.block != 0 && !block_scale_code(format, format.scale_value, 1))
+      return base::invalid("{}: scale {}, which a block cannot keep: beyond E8M0, 2^-127 to 2^127", to_string(format),
+                           format.scale_value);
   }
   return made;
 }
@@ -472,13 +471,20 @@ void Quantizer<T>::run_channels(const T* x, T* q, std::size_t rows, std::size_t 
 }
 
 template <class T>
+double Quantizer<T>::unit_of(const T* x, std::size_t count, std::size_t stride, T largest,
+                             const Scale& tensor) const noexcept {
+  const auto magnitude = static_cast<double>(largest);
+  return looks_past_largest(format_) ? block_unit_of(format_, traits_, x, count, stride, magnitude)
+                                     : block_unit(format_, traits_, magnitude, tensor.unit);
+}
+
+template <class T>
 void Quantizer<T>::block_scales(const T* x, std::size_t length, std::size_t inner, const Scale& tensor,
                                 Scale* scales) const noexcept {
   for (std::size_t begin = 0, b = 0; begin < length; begin += block(), ++b) {
     const std::size_t size = std::min(block(), length - begin);
     if (inner == 1)
-      scales[b] = {
-          .unit = block_unit(format_, traits_, static_cast<double>(kernels_->largest(x + begin, size)), tensor.unit)};
+      scales[b] = {.unit = unit_of(x + begin, size, 1, kernels_->largest(x + begin, size), tensor)};
     else
       for (std::size_t column = 0; column < inner; column += kBlock)
         column_scales(x + begin * inner + column, size, inner, std::min(kBlock, inner - column), tensor,
@@ -491,8 +497,7 @@ void Quantizer<T>::column_scales(const T* x, std::size_t rows, std::size_t strid
                                  const Scale& tensor, Scale* scales) const noexcept {
   T largest[kBlock] = {};
   for (std::size_t i = 0; i < rows; ++i) kernels_->largest_each(x + i * stride, width, largest);
-  for (std::size_t j = 0; j < width; ++j)
-    scales[j] = {.unit = block_unit(format_, traits_, static_cast<double>(largest[j]), tensor.unit)};
+  for (std::size_t j = 0; j < width; ++j) scales[j] = {.unit = unit_of(x + j, rows, stride, largest[j], tensor)};
 }
 
 template <class T>

@@ -42,8 +42,8 @@ using udnn::TensorStatistics;
 template <class T>
 class Quantizer {
  public:
-  /// Errors: kUnsupported (the format does not compute yet, or not with this scale rule, or not in a Wide),
-  /// kInvalidArgument (it does not fit the carrier T).
+  /// Errors: kUnsupported (more than 53 significant bits in a float or double; a family that does not compute in a
+  /// Wide), kInvalidArgument (it does not fit the carrier T; a block cannot keep its fix=S).
   static Result<Quantizer> create(const Format& format, const kernels::KernelTable& table);
 
   const Format& format() const noexcept { return format_; }
@@ -112,6 +112,8 @@ class Quantizer {
   kernels::PowerGrid<T> power_grid(double top) const noexcept;
   void round(const kernels::Piece<T>& piece, double unit, const kernels::FixedGrid<T>& fixed,
              const kernels::ScaledGrid& scaled) const noexcept;
+  /// The unit of the block x[0], x[stride], ...; largest: of its finite magnitudes.
+  double unit_of(const T* x, std::size_t count, std::size_t stride, T largest, const Scale& tensor) const noexcept;
   /// block_scales() of one block of `width` columns.
   void column_scales(const T* x, std::size_t rows, std::size_t stride, std::size_t width, const Scale& tensor,
                      Scale* scales) const noexcept;

@@ -169,6 +169,32 @@ udnn_status decode(const udnn_codec* codec, const std::uint64_t* codes, T* x, st
   });
 }
 
+template <class T>
+udnn_status encode_blocks(const udnn_codec* codec, const T* x, std::uint64_t* codes, std::size_t count,
+                          std::uint8_t* block_scales, std::size_t block_count, const udnn_quantize_options* options,
+                          udnn_statistics* statistics, udnn_error* error) noexcept {
+  return round(codec, x, codes, count, "codes", options, statistics, error,
+               [=](const udnn::Codec& with, auto from, auto to, const auto& how, auto* counted) {
+                 Status status = expect(block_scales, block_count, "block_scales");
+                 if (!status.ok()) return status;
+                 return with.encode_blocks(from, to, std::span(block_scales, block_count), how, counted);
+               });
+}
+
+template <class T>
+udnn_status decode_blocks(const udnn_codec* codec, const std::uint64_t* codes, T* x, std::size_t count,
+                          const std::uint8_t* block_scales, std::size_t block_count, const udnn_scale* tensor,
+                          udnn_error* error) noexcept {
+  return guarded(error, [&] {
+    Status status = first_of(expect_object(codec, "codec"), expect(codes, count, "codes"), expect(x, count, "x"),
+                             expect(block_scales, block_count, "block_scales"));
+    if (!status.ok()) return status;
+    return codec->codec.decode_blocks(std::span(codes, count), std::span(block_scales, block_count),
+                                      std::span(x, count),
+                                      tensor != nullptr ? scales_of<const udnn::Scale>(tensor, 1)[0] : udnn::Scale{});
+  });
+}
+
 }  // namespace
 
 const char* udnn_version() { return UDNN_VERSION; }
@@ -257,6 +283,36 @@ udnn_status udnn_codec_decode_f32(const udnn_codec* codec, const uint64_t* codes
 udnn_status udnn_codec_decode_f64(const udnn_codec* codec, const uint64_t* codes, double* x, size_t count,
                                   const udnn_scale* scales, size_t scale_count, udnn_error* error) {
   return decode(codec, codes, x, count, scales, scale_count, error);
+}
+
+size_t udnn_codec_blocks(const udnn_codec* codec, size_t count) {
+  return codec != nullptr ? codec->codec.blocks(count) : 0;
+}
+
+udnn_status udnn_codec_encode_blocks_f32(const udnn_codec* codec, const float* x, uint64_t* codes, size_t count,
+                                         uint8_t* block_scales, size_t block_count,
+                                         const udnn_quantize_options* options, udnn_statistics* statistics,
+                                         udnn_error* error) {
+  return encode_blocks(codec, x, codes, count, block_scales, block_count, options, statistics, error);
+}
+
+udnn_status udnn_codec_encode_blocks_f64(const udnn_codec* codec, const double* x, uint64_t* codes, size_t count,
+                                         uint8_t* block_scales, size_t block_count,
+                                         const udnn_quantize_options* options, udnn_statistics* statistics,
+                                         udnn_error* error) {
+  return encode_blocks(codec, x, codes, count, block_scales, block_count, options, statistics, error);
+}
+
+udnn_status udnn_codec_decode_blocks_f32(const udnn_codec* codec, const uint64_t* codes, float* x, size_t count,
+                                         const uint8_t* block_scales, size_t block_count, const udnn_scale* tensor,
+                                         udnn_error* error) {
+  return decode_blocks(codec, codes, x, count, block_scales, block_count, tensor, error);
+}
+
+udnn_status udnn_codec_decode_blocks_f64(const udnn_codec* codec, const uint64_t* codes, double* x, size_t count,
+                                         const uint8_t* block_scales, size_t block_count, const udnn_scale* tensor,
+                                         udnn_error* error) {
+  return decode_blocks(codec, codes, x, count, block_scales, block_count, tensor, error);
 }
 
 size_t udnn_packed_bytes(size_t count, int bits) { return bits < 1 || bits > 64 ? 0 : udnn::packed_bytes(count, bits); }

@@ -66,6 +66,35 @@ class Formats(unittest.TestCase):
                                       int8.quantize(X, scales=scales))
         np.testing.assert_array_equal(int8.quantize(X, scales=0.5), int8.quantize(X, scales=[Scale(unit=0.5)]))
 
+    def test_mx_has_a_byte_for_each_block_of_a_row(self) -> None:
+        mx, x = Format("mxfp4"), np.random.default_rng(2).standard_normal((6, 64))
+        codes, block_scales = mx.encode_blocks(x)
+        self.assertEqual((codes.shape, block_scales.size, block_scales.dtype), (x.shape, 12, np.uint8))
+        largest = np.abs(x).reshape(12, 32).max(axis=1)
+        np.testing.assert_array_equal(block_scales, np.floor(np.log2(largest)) - 2 + 127)  # OCP MX 1.0, section 6.3
+        e2m1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+        values = np.where(codes & 8, -1, 1) * e2m1[codes & 7] * np.exp2(block_scales - 127.0).repeat(32).reshape(x.shape)
+        np.testing.assert_array_equal(mx.quantize(x), values)
+        np.testing.assert_array_equal(mx.decode_blocks(codes, block_scales, dtype=np.float64), values)
+        np.testing.assert_array_equal(mx.decode_blocks(codes, block_scales), values.astype(np.float32))
+        self.assertEqual(len(mx.pack(codes)), x.size // 2)
+        self.assertEqual((mx.blocks(33), Format("e4m3").blocks(33)), (2, 0))
+        statistics = Statistics()
+        mx.encode_blocks(x[0, :33], statistics=statistics)
+        self.assertEqual(statistics.count, 33)
+
+    def test_nvfp4_has_a_scale_of_the_tensor_too(self) -> None:
+        nvfp4 = Format("nvfp4:sr")
+        tensor = nvfp4.find_scales(X)
+        codes, block_scales = nvfp4.encode_blocks(X, scales=tensor, seed=3)
+        np.testing.assert_array_equal(nvfp4.decode_blocks(codes, block_scales, scales=tensor, dtype=np.float64),
+                                      nvfp4.quantize(X, scales=tensor, seed=3))
+        self.assertEqual(block_scales.max(), 0x7e)  # 448: of the block with the largest
+        with self.assertRaisesRegex(ValueError, "no scale, expected one"):
+            nvfp4.encode_blocks(X)
+        with self.assertRaisesRegex(ValueError, "expected encode_blocks"):
+            nvfp4.encode(X, scales=tensor)
+
     def test_arrays_of_any_shape_and_order(self) -> None:
         e4m3 = Format("e4m3")
         np.testing.assert_array_equal(e4m3.quantize(X.T), e4m3.quantize(X).T)
@@ -100,7 +129,7 @@ class Formats(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             exec(readme.split("```python")[1].split("```")[0], names)
         self.assertRegex(said.getvalue(), r"^448\.0\n\d+\.\d dB, \d+ values became 0\n$")
-        self.assertEqual(len(names["data"]), 320)
+        self.assertEqual((len(names["data"]), names["block_scales"].nbytes), (320, 20))
         self.assertLess(np.abs(names["w4"] - names["w"]).max(), max(scale.unit for scale in names["scales"]))
 
     def test_refusals_are_the_librarys_words(self) -> None:

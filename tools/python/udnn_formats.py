@@ -7,6 +7,8 @@
     scales = int4.find_scales(w, channels=w.shape[-1])
     codes = int4.encode(w, scales=scales, seed=7)
     data = int4.pack(codes)                     # bytes, 4 bits each
+    mx = Format("mxfp4")                        # blocks along the last index, where 32 divides it
+    codes, block_scales = mx.encode_blocks(w)   # block_scales: bytes, E8M0
 
 What each function rounds to and refuses: include/udnn/quantize.h. A refusal is a ValueError, what this build does not
 compute a NotImplementedError, each with the library's own text.
@@ -73,6 +75,8 @@ def _load() -> ctypes.CDLL:
     library.udnn_version.restype = ctypes.c_char_p
     library.udnn_codec_destroy.argtypes = [ctypes.c_void_p]
     library.udnn_codec_destroy.restype = None
+    library.udnn_codec_blocks.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    library.udnn_codec_blocks.restype = ctypes.c_size_t
     library.udnn_packed_bytes.argtypes = [ctypes.c_size_t, ctypes.c_int]
     library.udnn_packed_bytes.restype = ctypes.c_size_t
     pointer, size, error = ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(_Error)
@@ -87,6 +91,9 @@ def _load() -> ctypes.CDLL:
         signatures[f"udnn_codec_find_scales_{suffix}"] = [pointer, pointer, size, ctypes.POINTER(Scale), size, error]
         signatures[f"udnn_codec_quantize_{suffix}"] = rounding
         signatures[f"udnn_codec_encode_{suffix}"] = rounding
+        signatures[f"udnn_codec_encode_blocks_{suffix}"] = rounding[:4] + [pointer, size] + rounding[4:]
+        signatures[f"udnn_codec_decode_blocks_{suffix}"] = [pointer, pointer, pointer, size, pointer, size,
+                                                            ctypes.POINTER(Scale), error]
         signatures[f"udnn_codec_decode_{suffix}"] = [pointer, pointer, pointer, size, ctypes.POINTER(Scale), size, error]
     for name, arguments in signatures.items():
         getattr(library, name).argtypes = arguments
@@ -190,6 +197,33 @@ class Format:
               array, 0 if array is None else len(array))
         return x
 
+    def blocks(self, count: int) -> int:
+        """How many blocks `count` values have; 0 for formats without blocks."""
+        return _library.udnn_codec_blocks(self._handle, count)
+
+    def encode_blocks(self, x: np.ndarray, *, scales: Scales = None, seed: int = 1, step: int = 0, tensor: int = 0,
+                      first_element: int = 0,
+                      statistics: Statistics | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The codes of round(x), uint64, and the scale of each block, uint8: E8M0 of bfp and mx, E4M3 of nvfp4.
+
+        Blocks follow one another in C order, along the last index where their length divides it. scales: of nvfp4, the
+        one of the tensor, as find_scales() finds it."""
+        shape, x = np.shape(x), _floats(x)
+        codes, block_scales = np.empty(shape, _CODES), np.empty(self.blocks(x.size), np.uint8)
+        self._round("encode_blocks", x, codes, scales, seed, step, tensor, first_element, statistics, block_scales)
+        return codes, block_scales
+
+    def decode_blocks(self, codes: np.ndarray, block_scales: np.ndarray, *, scales: Scales = None,
+                      dtype: type = np.float32) -> np.ndarray:
+        """The values of the codes."""
+        codes, block_scales = np.require(codes, _CODES, "CA"), np.require(block_scales, np.uint8, "CA")
+        x, array = np.empty(codes.shape, dtype), _scale_array(scales)
+        if array is not None and len(array) != 1:
+            raise ValueError(f"scales: {len(array)}, expected the one of the tensor")
+        _call(f"udnn_codec_decode_blocks_{_SUFFIX[x.dtype]}", self._handle, codes.ctypes.data, x.ctypes.data,
+              codes.size, block_scales.ctypes.data, block_scales.size, array)
+        return x
+
     def pack(self, codes: np.ndarray) -> bytes:
         """Codes without gaps, little endian."""
         codes = np.require(codes, _CODES, "CA")
@@ -204,12 +238,13 @@ class Format:
         return codes
 
     def _round(self, verb: str, x: np.ndarray, to: np.ndarray, scales: Scales, seed: int, step: int, tensor: int,
-               first_element: int, statistics: Statistics | None) -> None:
+               first_element: int, statistics: Statistics | None, block_scales: np.ndarray | None = None) -> None:
         for name, value, bits in (("seed", seed, 64), ("first_element", first_element, 64), ("step", step, 32),
                                   ("tensor", tensor, 32)):
             if not 0 <= value < 1 << bits:  # ctypes would keep the low bits
                 raise ValueError(f"{name}: {value}, expected 0 to 2^{bits} - 1")
         array = _scale_array(scales)
         options = _Options(array, 0 if array is None else len(array), seed, first_element, step, tensor)
-        _call(f"udnn_codec_{verb}_{_SUFFIX[x.dtype]}", self._handle, x.ctypes.data, to.ctypes.data, x.size,
+        blocks = () if block_scales is None else (block_scales.ctypes.data, block_scales.size)
+        _call(f"udnn_codec_{verb}_{_SUFFIX[x.dtype]}", self._handle, x.ctypes.data, to.ctypes.data, x.size, *blocks,
               ctypes.byref(options), None if statistics is None else ctypes.byref(statistics))
