@@ -62,7 +62,7 @@ TEST(Trainer, LearnsAtEveryKindOfPrecision) {
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18",
         "all=dfx12, s=fp32", "w=int4, a=uint8", "w=b1", "w=t2, a=fx3.3", "all=posit16.1", "w=po25, a=posit8.2",
-        "all=bfp8/2, m=bfp16/2:sr, s=bfp12/2", "acc=f6.5", "acc=fx6.10:wrap/4"}) {
+        "all=bfp8/2, m=bfp16/2:sr, s=bfp12/2", "acc=f6.5", "acc=fx6.10:wrap/4", "all=fx8.56"}) {
     Model model = model_of(precision);
     auto trainer =
         Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
@@ -78,7 +78,7 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const Problem problem;
   for (const char* precision :
        {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8",
-        "all=bfp8/2, m=bfp16/4:sr, s=bfp16/3", "w=po24, all=posit12.1", "all=bf16, acc=f6.5/3"})
+        "all=bfp8/2, m=bfp16/4:sr, s=bfp16/3", "w=po24, all=posit12.1", "all=bf16, acc=f6.5/3", "all=fx8.56:sr"})
     for (const std::size_t cut : Sizes{1, 8, 13, 24}) {
       SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
       TrainerConfig config{
@@ -209,8 +209,9 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
   const TemporaryFolder folder;
   const Problem problem;
   const auto team = Team::create(2);
-  for (const char* precision : {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2",
-                                "all=fp64, w=fx2.40", "w=bfp5/4", "w=posit8.1", "w=po24:log", "w=bf16, acc=f5.2"}) {
+  for (const char* precision :
+       {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40",
+        "all=fx8.56, w=fx2.55", "w=bfp5/4", "w=posit8.1", "w=po24:log", "w=bf16, acc=f5.2"}) {
     SCOPED_TRACE(precision);
     Model model = model_of(precision);
     train(model, {{.epochs = 2, .batch = 16, .learning_rate = 0.01}, {}}, problem, folder.file("checkpoint.udnn"));
@@ -249,7 +250,7 @@ TEST(ModelFile, KeepsTheScaleOfEveryBlock) {
     Team::create(1)->run([&](Worker& worker) { model.engine->draw_weights(worker, 0); });
     model.facts = base::Value::object();
     const auto values_of = [](const network::Engine& held) {
-      std::vector<std::vector<double>> all;
+      std::vector<std::vector<kernels::Wide>> all;
       for (std::size_t i = 0; i < held.tensors().size(); ++i) all.push_back(held.values(i));
       return all;
     };

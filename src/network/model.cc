@@ -69,17 +69,29 @@ int code_bits(const Format& format) {
   return format.block != 0 ? format.bits : static_cast<int>(std::ceil(storage_bits(format)));
 }
 
-Result<numbers::Quantizer<double>> coder_of(const Format& format) {
+using kernels::Wide;
+
+/// Calls work(coder, a value of its carrier) with the coder of a format, in double or where that is too narrow in Wide.
+template <class Work>
+Status with_coder(const Format& format, Work work) {
   const auto table = machine::chosen_kernel_table();
   if (!table) return table.error();
-  return numbers::Quantizer<double>::create(format, **table);
+  const auto with = [&](auto zero) -> Status {
+    const auto coder = numbers::Quantizer<decltype(zero)>::create(format, **table);
+    if (!coder) return coder.error();
+    work(*coder, zero);
+    return {};
+  };
+  return fits_double_carrier(format) ? with(0.0) : with(Wide{0});
 }
 
-Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const double> values) {
-  const auto coder = coder_of(tensor.format);
-  if (!coder) return coder.error();
+Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const Wide> values) {
   std::vector<std::uint64_t> codes(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) codes[i] = coder->encode(values[i], scale_of(tensor, i));
+  const Status status = with_coder(tensor.format, [&](const auto& coder, auto zero) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      codes[i] = coder.encode(static_cast<decltype(zero)>(values[i]), scale_of(tensor, i));
+  });
+  if (!status.ok()) return status;
   std::vector<std::byte> bytes;
   if (tensor.format.block != 0) {  // the units of the blocks come first, as doubles
     std::vector<double> units(blocks_of(tensor));
@@ -93,7 +105,7 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
 }
 
 /// Reads the scales of blocks into `tensor`.
-Result<std::vector<double>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, const std::string& what) {
+Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, const std::string& what) {
   const std::size_t count = count_of(tensor), unit_bytes = 8 * blocks_of(tensor);
   if (unit_bytes > 0) {
     if (bytes.size() < unit_bytes)
@@ -112,11 +124,12 @@ Result<std::vector<double>> unpacked(StoredTensor& tensor, std::span<const std::
   if (bytes.size() != (count * bits + 7) / 8)
     return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8,
                          count, bits);
-  const auto coder = coder_of(tensor.format);
-  if (!coder) return coder.error();
   const auto codes = numbers::unpack(bytes, static_cast<int>(bits), count);
-  std::vector<double> values(count);
-  for (std::size_t i = 0; i < count; ++i) values[i] = coder->decode(codes[i], scale_of(tensor, i));
+  std::vector<Wide> values(count);
+  const Status status = with_coder(tensor.format, [&](const auto& coder, auto) {
+    for (std::size_t i = 0; i < count; ++i) values[i] = coder.decode(codes[i], scale_of(tensor, i));
+  });
+  if (!status.ok()) return status;
   return values;
 }
 
@@ -417,7 +430,9 @@ std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout
   std::vector<base::NamedTensor> exported;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!belongs(all[i], ModelKind::kModel, all)) continue;
-    base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = engine.values(i)};
+    const std::vector<Wide> values = engine.values(i);
+    base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = {}};
+    tensor.values.assign(values.begin(), values.end());
     const bool fits_float = std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });
@@ -444,7 +459,8 @@ Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors
     if (shape != all[i].shape)
       return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"),
                            fmt::join(all[i].shape, "x"), layout == TensorLayout::kTorch ? " (in our order)" : "");
-    if (Status status = engine.set_values(i, values, true, {}); !status.ok()) return status;
+    if (Status status = engine.set_values(i, std::vector<Wide>(values.begin(), values.end()), true, {}); !status.ok())
+      return status;
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (!used[i]) return base::invalid("tensor '{}': no parameter of the network has this name", tensors[i].name);

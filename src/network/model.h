@@ -60,7 +60,7 @@ Status copy_parameters(const Engine& from, Engine& to);
 /// [inputs, outputs]; kTorch: conv [oc, ic, kh, kw], fc [outputs, inputs], and names end in ".weight" and ".bias".
 /// Norms: gain, shift, running statistics keep their names.
 /// Weights of an fc that follows an image keep our order of its inputs, NHWC as in Keras; PyTorch flattens NCHW, so
-/// there the network flattens x.permute(0, 2, 3, 1).
+/// there the network flattens x.permute(0, 2, 3, 1). Values of more than 53 significant bits are rounded to double.
 enum class TensorLayout { kKeras, kTorch };
 
 std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout);

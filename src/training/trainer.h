@@ -80,7 +80,8 @@ struct EpochEvent {
   std::optional<Evaluation> validation;
 };
 
-/// What happens on the way. Each may be empty.
+/// What happens on the way. Each may be empty. on_step and stop are called by worker 0 while the others wait, and must
+/// not throw.
 struct TrainerEvents {
   std::function<Status(const StepEvent&)> on_step = {};
   std::function<Status(const EpochEvent&)> on_epoch = {};
@@ -117,7 +118,12 @@ class Trainer {
           const TrainerState& state)
       : engine_(&engine), team_(&team), source_(&source), config_(config), state_(state) {}
 
-  Status step(std::size_t epoch, std::span<const std::uint32_t> order, const TrainerEvents& events);
+  /// Up to the end of the epoch, or step `last`.
+  Status run_steps(std::size_t epoch, std::span<const std::uint32_t> order, std::uint64_t last,
+                   const TrainerEvents& events, bool& stopped);
+  network::StepOrder next_orders(std::span<const std::uint32_t> order) const;
+  Status finish_step(std::size_t epoch, std::size_t epoch_samples, const network::StepOrder& orders,
+                     const network::StepOutcome& outcome, const TrainerEvents& events);
   Status finish_epoch(std::size_t epoch, const TrainerEvents& events, TrainerSummary& summary);
   void draw_weights(std::uint32_t step);
 
