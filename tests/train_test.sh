@@ -86,6 +86,15 @@ cmp -s two.udnn whole.udnn || fail 'a resumed run writes other bytes'
 cmp -s two.udnn half.udnn || fail 'a resumed run without --out leaves its file as it was'
 ! "$udnn" train --resume half.udnn digits --lr 0.5 --quiet 2>said.txt || fail '--resume takes another learning rate'
 grep -q -- '--lr: stands in the file' said.txt || fail "--resume with --lr says $(<said.txt)"
+"$udnn" train mlp table.csv --epochs 1 --quiet --out table.udnn
+! "$udnn" train --resume table.udnn digits 2>said.txt || fail '--resume takes other data'
+[[ $(<said.txt) =~ ^'udnn: digits: fingerprint '[0-9a-f]{64}', expected '[0-9a-f]{64}" (of 'table.csv', which table.udnn was trained on)"$ ]] ||
+  fail "--resume with other data says $(<said.txt)"
+! "$udnn" train --resume small.udnn digits 2>said.txt || fail '--resume takes a model without a run'
+[[ $(<said.txt) == 'udnn: --resume: small.udnn: no run to go on with, expected a file of udnn train --out (--init starts from weights)' ]] ||
+  fail "--resume of a model says $(<said.txt)"
+! "$udnn" export two.udnn two.bin 2>said.txt || fail 'a model is exported to a file of no kind'
+[[ $(<said.txt) == 'udnn: two.bin: no kind of file that there is, expected a name in .npz, .safetensors or .udnn' ]] || fail "export says $(<said.txt)"
 ! "$udnn" export two.udnn two.udnn 2>said.txt || fail 'a model is exported over itself'
 grep -q 'the model itself' said.txt || fail "export over itself says $(<said.txt)"
 

@@ -36,6 +36,9 @@ Status export_model(const ExportOptions& options) {
   std::error_code error;
   if (std::filesystem::equivalent(options.model, options.to, error))
     return base::invalid("{}: the model itself, expected another file to write", options.to);
+  if (!options.to.ends_with(".udnn") && !options.to.ends_with(".npz") && !options.to.ends_with(".safetensors"))
+    return base::invalid("{}: no kind of file that there is, expected a name in .npz, .safetensors or .udnn",
+                         options.to);
   auto model = network::load_model(options.model, {});
   if (!model) return model.error();
   if (options.to.ends_with(".udnn")) {

@@ -127,14 +127,20 @@ Result<network::Model> resumed_model(const TrainOptions& options, const data::Da
   auto model = network::load_model(options.resume, {.batch = 1, .workers = 1});
   if (!model) return model.error();
   const base::Field facts(model->facts, options.resume);
+  if (!facts["run"].exists())
+    return base::invalid(
+        "--resume: {}: no run to go on with, expected a file of udnn train --out (--init starts from weights)",
+        options.resume);
   const auto saved = training::read_run(facts["run"]);
   if (!saved) return saved.error();
   run = *saved;
   const auto fingerprint = facts["data"]["fingerprint"].text();
   if (!fingerprint) return fingerprint.error();
+  const auto name = facts["data"]["name"].text();
+  if (!name) return name.error();
   if (*fingerprint != dataset.fingerprint)
-    return base::invalid("{}: trained on data with fingerprint {}, expected those of '{}' ({})", options.resume,
-                         *fingerprint, dataset.name, dataset.fingerprint);
+    return base::invalid("{}: fingerprint {}, expected {} (of '{}', which {} was trained on)", dataset.name,
+                         dataset.fingerprint, *fingerprint, *name, options.resume);
   return network::load_model(options.resume, {.batch = run.config.batch, .workers = workers, .training = true});
 }
 
@@ -331,6 +337,8 @@ Status train(const TrainOptions& options) {
   if (options.precisions.size() > 1 && !(options.out.empty() && options.log.empty() && options.resume.empty()))
     return base::invalid("--precision: {} of them, expected one together with --out, --log or --resume",
                          options.precisions.size());
+  if (!options.out.empty() && options.out == options.log)
+    return base::invalid("--log: {}: the file of --out, expected another", options.log);
   for (const auto& [option, path] :
        {std::pair<const char*, const std::string&>{"--out", options.out}, {"--log", options.log}})
     if (Status status = can_be_written(option, path); !status.ok()) return status;
@@ -344,6 +352,10 @@ Status train(const TrainOptions& options) {
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
   how.csv_label = options.label;
+  if (const std::string& data = options.what.back();
+      network::is_built_in_network(data) && !std::filesystem::exists(data))
+    return base::invalid("{}: a network, expected the data after it: udnn train {} {}", data, data,
+                         options.resume.empty() ? options.what.front() : "DATA");
   const auto dataset = data::load(options.what.back(), how);
   if (!dataset) return dataset.error();
 
@@ -388,13 +400,27 @@ Status train(const TrainOptions& options) {
 
 }  // namespace
 
+namespace {
+
+/// The package would call the words [what...], and does not know that a run that goes on has one of them.
+class TrainHelp final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* /*verb*/, std::string /*name*/) const override {
+    return "Usage: udnn train [OPTIONS] NET DATA\n       udnn train [OPTIONS] --resume MODEL.udnn DATA\n";
+  }
+};
+
+}  // namespace
+
 void add_train(CLI::App& app, Action& action) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* const verb = app.add_subcommand("train", "Trains a network on a data set, at one precision or at several");
+  verb->formatter(std::make_shared<TrainHelp>());
   verb->add_option("what", options->what,
                    "NET DATA. NET: mlp, lenet, cifarquick, convnet, a line such as \"784 - fc 10\", or a .toml file. "
                    "DATA: a name of udnn data list, or a path")
-      ->expected(0, 2);
+      ->expected(0, -1)  // counted below, where there are words for it
+      ->option_text(" ");
   verb->add_option(
           "--precision", options->precisions,
           "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
@@ -463,8 +489,11 @@ void add_train(CLI::App& app, Action& action) {
   verb->callback([options, epochs, for_resume, verb, &action] {
     const std::size_t wanted = options->resume.empty() ? 2 : 1;
     if (options->what.size() < wanted) throw CLI::RequiredError(options->what.empty() && wanted == 2 ? "net" : "data");
-    if (options->what.size() > wanted)
+    if (options->what.size() > wanted && wanted == 1)
       throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
+    if (options->what.size() > wanted)
+      throw CLI::ValidationError(fmt::format(
+          "{} words, expected NET and DATA; a line like \"784 - fc 10\" is one word in quotes", options->what.size()));
     options->epochs_given = epochs->count() > 0;
     if (options->epochs == 0 && options->steps > 0)
       throw CLI::ValidationError("--epochs: 0 together with --steps, expected at least 1");
