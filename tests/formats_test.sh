@@ -103,8 +103,8 @@ sed -n '/^<!-- udnn formats --markdown -->$/,/^<!-- end -->$/p' "$readme" | sed 
 "$udnn" formats --markdown >table.txt
 diff readme.txt table.txt >&2 || fail "$readme, between its two markers" 'another table (<)' 'what udnn formats --markdown prints (>)'
 [[ $(wc -l <table.txt) -gt 25 ]]
-shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +yes ' formats
-shows '^e4m3 +8 +±448 +4 +all +sat nan +yes ' formats
+shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +two' formats
+shows '^e4m3 +8 +±448 +4 +all +sat nan +OCP' formats
 shows '^:wrap +overflow ' formats
 shows '^\{"formats":\[\{"format":"fE\.M".*"modifiers":\[\{"modifier":":rne"' formats --json
 refuses 2 '' 'udnn: format excludes --markdown (see udnn formats --help)' formats e4m3 --markdown

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/kernel_table.h"
+#include "src/base/bits.h"
 #include "src/numbers/block_scale.h"
 #include "src/numbers/quantizer.h"
 
@@ -180,9 +181,7 @@ std::optional<ValueGrid> value_grid(const Format& format) noexcept {
                  .significant = kUnlimited,
                  .lowest = Magnitude::of(std::max(-t.lowest, 0.0)),
                  .largest = Magnitude::of(t.largest)};
-  const auto codes_to = [&](int bits) {
-    return Magnitude::of(~std::uint64_t{0} >> static_cast<unsigned>(64 - bits), t.min_exponent);
-  };
+  const auto codes_to = [&](int bits) { return Magnitude::of(base::low_bits(bits), t.min_exponent); };
   switch (format.family) {
     case Family::kFloat:
     case Family::kOcpFloat:
@@ -194,7 +193,7 @@ std::optional<ValueGrid> value_grid(const Format& format) noexcept {
       break;
     case Family::kFixed:
     case Family::kDynamicFixed:  // whose ends may have more bits than a double
-      grid.largest = format.bits == 1 ? Magnitude{} : codes_to(format.bits - 1);
+      grid.largest = codes_to(format.bits - 1);
       grid.lowest = is_symmetric(format) ? grid.largest : Magnitude::of(1, t.min_exponent + format.bits - 1);
       break;
     case Family::kUnsignedFixed:
@@ -217,7 +216,7 @@ std::optional<ValueGrid> value_grid(const Format& format) noexcept {
   if (format.scale_rule != ScaleRule::kFixed) return grid;
   const double scale = format.scale_value / unit_of_block_scale(format, 1, 1);  // mxint8: S is the value of one code
   const int exponent = std::ilogb(scale);
-  if (std::ldexp(1.0, exponent) != scale) return std::nullopt;
+  if (!base::is_power_of_two(scale)) return std::nullopt;
   grid.finest += exponent;
   grid.lowest.exponent += exponent;
   grid.largest.exponent += exponent;
