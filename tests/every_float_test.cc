@@ -54,7 +54,7 @@ constexpr std::uint32_t rounded(std::uint32_t bits, const Target& target) {
     const int drop = 23 - target.mantissa_bits + target.min_exponent - exponent;
     const std::uint32_t steps = drop > 25 ? 0 : shifted(significand, drop);  // of 2^(min_exponent - mantissa_bits)
     if (steps != 0) {
-      const int top = std::bit_width(steps) - 1;
+      const int top = static_cast<int>(std::bit_width(steps)) - 1;
       result = static_cast<std::uint32_t>(target.min_exponent - target.mantissa_bits + top + 127) << 23 |
                (steps << (23 - top) & 0x7fffff);
     }
