@@ -19,6 +19,7 @@
 #include "kernels/gemm_kernel.h"
 #include "kernels/quantize_kernels.h"
 #include "kernels/update_kernels.h"
+#include "kernels/wide_carrier.h"
 
 namespace udnn::kernels {
 
@@ -33,7 +34,7 @@ enum Feature : unsigned {
 
 }  // namespace cpu
 
-/// The kernels that compute in one carrier, float or double.
+/// The kernels that compute in one carrier: float, double or Wide.
 template <class T>
 struct CarrierKernels {
   GemmKernel<T> gemm;
@@ -43,6 +44,9 @@ struct CarrierKernels {
   QuantizeKernels<T> quantize;
   UpdateKernels<T> update;
 };
+
+/// The same on every instruction set.
+extern const CarrierKernels<Wide> kWideKernels;
 
 /// Every kernel of one instruction set. Data, not code: it can be read where its kernels cannot run.
 struct KernelTable {
@@ -55,6 +59,8 @@ struct KernelTable {
   const CarrierKernels<T>& carrier() const noexcept {
     if constexpr (std::is_same_v<T, float>)
       return f32;
+    else if constexpr (std::is_same_v<T, Wide>)
+      return kWideKernels;
     else
       return f64;
   }

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/wide_carrier.h"
+
 namespace udnn::kernels {
 
 inline constexpr int kRoundingModes = 7;  ///< in the order of udnn::Rounding: rne rna rtz rup rdn odd sr
@@ -136,7 +138,8 @@ struct QuantizeKernels {
   T (*largest)(const T* x, std::size_t count) noexcept;
   void (*largest_each)(const T* x, std::size_t count, T* largest) noexcept;
   /// lowest, highest: as values, one for each element.
-  PieceSums (*sums)(const T* x, const T* q, std::size_t count, const double* lowest, const double* highest) noexcept;
+  PieceSums (*sums)(const T* x, const T* q, std::size_t count, const RealOf<T>* lowest,
+                    const RealOf<T>* highest) noexcept;
   PieceRange (*range)(const T* x, std::size_t count, const double* threshold) noexcept;
   /// words[4 b + w] = word w of Philox at block first_block + b, b < blocks; `words` has room for 15 blocks more.
   void (*philox)(const PhiloxKey& key, std::uint64_t first_block, std::size_t blocks, std::uint32_t* words) noexcept;

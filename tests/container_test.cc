@@ -79,7 +79,9 @@ TEST(Container, GivesBackItsSectionsInOrder) {
         std::equal(section.bytes.begin(), section.bytes.end(), sections[i].bytes.begin(), sections[i].bytes.end()));
   }
   EXPECT_EQ(container->section("a")->size(), 5U);
-  EXPECT_EQ(container->section("c").error().message(), folder.file("m") + ": no section 'c', expected one");
+  EXPECT_EQ(container->section("c").error().message(),
+            folder.file("m") + ": offset 32: no section 'c' in the table, expected one");
+  EXPECT_EQ(container->place("empty"), folder.file("m") + ": offset 1152: section 'empty'");
 }
 
 TEST(Container, MayBeEmpty) {
@@ -140,7 +142,10 @@ TEST(Container, DetectsEveryTruncationAndEveryTail) {
     ASSERT_NE(refusal({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}), "accepted") << size;
   Bytes longer = good;
   longer.push_back(std::byte{0});
-  EXPECT_EQ(refusal(longer), "m.udnn: offset 16: length 339, expected the 340 of the file");
+  EXPECT_EQ(refusal(longer), "m.udnn: offset 339: 1 byte more, expected the end of the file");
+  EXPECT_EQ(refusal({good.begin(), good.begin() + 20}),
+            "m.udnn: offset 16: 4 bytes left, expected 8 (length of the file)");
+  EXPECT_EQ(refusal({good.begin(), good.begin() + 250}), "m.udnn: offset 250: end of the file, expected at 339");
 }
 
 // The check sums fit in all of these: the layout itself must be refused. Entries of the table begin at 32 (header), 62
@@ -151,7 +156,7 @@ TEST(Container, RefusesALayoutThatIsNotItsOwn) {
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 71, UINT64_MAX - 63, 8); }),
             "m.udnn: offset 62: section 'empty' at 18446744073709551552, expected at 256");
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 50, UINT64_MAX, 8); }),
-            "m.udnn: offset 192: section 'header' of 18446744073709551615 bytes, expected at most 135");
+            "m.udnn: offset 32: section 'header' of 18446744073709551615 bytes, expected at most 135");
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 24, 3, 4); }),
             "m.udnn: offset 119: end of the last entry, expected at 145");
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 24, 5, 4); }),
@@ -168,12 +173,12 @@ TEST(Container, RefusesALayoutThatIsNotItsOwn) {
   EXPECT_EQ(refusal_after([](Bytes& f) { f[191] = std::byte{1}; }),
             "m.udnn: offset 191: byte 01 between sections, expected 00");
   EXPECT_EQ(refusal_after([](Bytes& f) { f[192] = std::byte{1}; }),
-            "m.udnn: offset 192: check sum 23777860, expected 9b61843f of section 'header'");
+            "m.udnn: offset 192: check sum 9b61843f of section 'header', expected 23777860");
   EXPECT_EQ(refusal_after([](Bytes& f) {
               f.insert(f.end() - 12, std::byte{0});
               put(f, 16, f.size(), 8);
             }),
-            "m.udnn: offset 327: length 1 of no section, expected 0");
+            "m.udnn: offset 327: 1 byte of no section, expected the check sum of the file");
 }
 
 // Each check sum and magic is looked at for itself: a file whose others fit is refused all the same.
@@ -181,13 +186,28 @@ TEST(Container, ChecksTableFileAndEndEachForItself) {
   Bytes file = small_file();
   put(file, 145, 0, 4);
   put(file, 327, crc32c(std::span(file).first(327)), 4);
-  EXPECT_EQ(refusal(file), "m.udnn: offset 145: check sum 00000000, expected 95264228 of the table");
+  EXPECT_EQ(refusal(file), "m.udnn: offset 0: check sum 95264228 of the table, expected 00000000");
   file = small_file();
   put(file, 327, 0, 4);
-  EXPECT_EQ(refusal(file), "m.udnn: offset 327: check sum 00000000, expected 11b2db03 of the file");
+  EXPECT_EQ(refusal(file), "m.udnn: offset 0: check sum 11b2db03 of the file, expected 00000000");
   file = small_file();
   file[338] = std::byte{0};
-  EXPECT_EQ(refusal(file), "m.udnn: offset 331: another end, expected that of a .udnn file");
+  EXPECT_EQ(refusal(file),
+            "m.udnn: offset 331: 55 44 4e 4e 65 6e 64 00, expected 55 44 4e 4e 65 6e 64 0a (the end of a .udnn file)");
+}
+
+// What a disk or a transfer does to a file is told where it lies, although the check sum of the whole file notices too.
+TEST(Container, SaysWhichPartIsDamaged) {
+  const auto flipped = [](std::size_t at) {
+    Bytes file = small_file();
+    file[at] ^= std::byte{0x10};
+    return refusal(std::move(file));
+  };
+  EXPECT_EQ(flipped(43), "m.udnn: offset 0: check sum b64ab975 of the table, expected 95264228");
+  EXPECT_EQ(flipped(150), "m.udnn: offset 150: byte 10 between sections, expected 00");
+  EXPECT_EQ(flipped(200), "m.udnn: offset 192: check sum cf6710a5 of section 'header', expected 23777860");
+  EXPECT_EQ(flipped(256), "m.udnn: offset 256: check sum d8a81c97 of section 'full', expected 81c3ac60");
+  EXPECT_EQ(flipped(328), "m.udnn: offset 0: check sum 11b2db03 of the file, expected 11b2cb03");
 }
 
 TEST(Container, RefusesATableThatLeavesNoRoomForTheEnd) {
@@ -213,7 +233,7 @@ TEST(Container, RefusesANameTwice) {
 TEST(Container, SaysWhatKindOfFileItIsNot) {
   EXPECT_EQ(refusal({}), "m.udnn: offset 0: 0 bytes left, expected 8 (magic)");
   EXPECT_EQ(refusal(bytes_of("PK\3\4 something else")),
-            "m.udnn: offset 0: another magic, expected that of a .udnn file");
+            "m.udnn: offset 0: 50 4b 03 04 20 73 6f 6d, expected 89 55 44 4e 4e 0d 0a 1a (the magic of a .udnn file)");
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 8, 0x04030201, 4); }),
             "m.udnn: offset 8: byte order 04030201, expected 01020304");
   EXPECT_EQ(refusal_after([](Bytes& f) { put(f, 12, 0, 4); }), "m.udnn: offset 12: version 0, expected 1");
@@ -226,8 +246,7 @@ TEST(Container, RefusesALaterVersionInWordsThatHelp) {
   const auto container = Container::parse(file, "m.udnn");
   ASSERT_FALSE(container);
   EXPECT_EQ(container.error().code(), StatusCode::kUnsupported);
-  EXPECT_EQ(container.error().message(),
-            "m.udnn: version 2 of the format, this program reads up to 1: it takes a later uDNN");
+  EXPECT_EQ(container.error().message(), "m.udnn: offset 12: version 2, expected at most 1 (written by a later uDNN)");
 }
 
 TEST(Container, DoesNotWriteWhatItWouldNotRead) {

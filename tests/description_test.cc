@@ -350,9 +350,11 @@ TEST(Network, TomlSaysWhichKeyIsWrong) {
   EXPECT_EQ(toml_refusal("inptu = 3"), "net.toml: unknown key 'inptu', did you mean 'input'?");
   EXPECT_EQ(toml_refusal("layer = []"), "net.toml: input: missing, expected a shape like 784 or 28x28x1");
   EXPECT_EQ(toml_refusal("input = '28y28'"), "net.toml: input: \"28y28\", expected a shape like 784 or 28x28x1");
-  EXPECT_EQ(toml_refusal("input = 784"), "net.toml: layer: missing, expected an array");
+  EXPECT_EQ(toml_refusal("input = 784"), "net.toml: layer: missing, expected tables, [[layer]] before each");
   EXPECT_EQ(toml_refusal("input = 784\nlayer = []"), "network: no layers, expected at least one");
-  EXPECT_EQ(layer_refusal("units = 3"), "net.toml: layer[0].kind: missing, expected a text");
+  EXPECT_EQ(layer_refusal("units = 3"), "net.toml: layer[0].kind: missing, expected a layer like \"fc\"");
+  EXPECT_EQ(layer_refusal("kind = 'fc'\nunits = 3\nactivation = ''"),
+            "net.toml: layer[0].activation: \"\", expected a function like relu or leaky 0.1");
   EXPECT_EQ(layer_refusal("kind = 'cnv'"), "net.toml: layer[0].kind: unknown layer 'cnv', did you mean 'conv'?");
   EXPECT_EQ(layer_refusal("kind = 'fc 10'"),
             "net.toml: layer[0].kind: \"fc 10\", expected one word, and the rest as keys of their own");
@@ -373,7 +375,7 @@ TEST(Network, TomlSaysWhichKeyIsWrong) {
   EXPECT_EQ(layer_refusal("kind = 'conv'\nchannels = 2\nkernel = 3\ndepthwise = 1"),
             "net.toml: layer[0].depthwise: 1, expected true or false");
   EXPECT_EQ(layer_refusal("kind = 'conv'\nchannels = 2\nkernel = 3\nactivation = 'reul'"),
-            "net.toml: layer[0].activation: \"reul\", expected a function like relu or leaky 0.1");
+            "net.toml: layer[0].activation: unknown activation 'reul', did you mean 'relu'?");
   EXPECT_EQ(layer_refusal("kind = 'fc'\nunits = 2\nname = 'a-b'"),
             "net.toml: layer[0].name: \"a-b\", expected a letter, then letters, digits and _, but not 'input'");
   EXPECT_EQ(layer_refusal("kind = 'conv'\nchannels = 2\nkernel = 9"),
@@ -424,6 +426,26 @@ TEST(FindNetwork, SaysWhatDoesNotFit) {
   EXPECT_EQ(maxout.error().code(), StatusCode::kUnsupported);
   EXPECT_EQ(maxout.error().message(),
             "network: 'maxout' is known and comes later, expected one of mlp, lenet, cifarquick, convnet");
+}
+
+TEST(FindNetwork, TakesWhatNeedsNoData) {
+  const auto said = [](const std::string& what) {
+    const auto found = find_network(what);
+    return found ? found->text() : found.error().message();
+  };
+  EXPECT_EQ(said("16 - fc 3"), "16 - fc 3");
+  EXPECT_EQ(said("no.toml"), "no.toml: cannot be opened: No such file or directory");
+  EXPECT_EQ(said("lenet"), "network: 'lenet' is made for data, expected a line or a .toml file where there are none");
+  EXPECT_EQ(said("lenett"), "network: unknown name 'lenett', did you mean 'lenet'?");
+}
+
+TEST(NetworkHelp, ShowsATomlFileThatIsOne) {
+  const std::string help = network_help();
+  const std::size_t begin = help.find("  input = "), end = help.find("\n\n", begin);
+  ASSERT_NE(end, std::string::npos);
+  const auto shown = from_toml(help.substr(begin, end - begin));
+  ASSERT_TRUE(shown) << shown.error().message();
+  EXPECT_EQ(*shown, network("28x28x1 - conv 6 5x5 pad 2 relu - fc 10"));
 }
 
 TEST(NetworkHelp, NamesEveryWordOfTheTables) {

@@ -54,8 +54,8 @@ struct Samples {
   network::SampleSource source;
 };
 
-std::vector<double> masters(const Engine& engine) {
-  std::vector<double> all;
+std::vector<kernels::Wide> masters(const Engine& engine) {
+  std::vector<kernels::Wide> all;
   const auto tensors = engine.tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (tensors[i].role == "m") {
@@ -65,7 +65,7 @@ std::vector<double> masters(const Engine& engine) {
   return all;
 }
 
-void set_masters(Engine& engine, std::span<const double> all) {
+void set_masters(Engine& engine, std::span<const kernels::Wide> all) {
   std::size_t at = 0;
   const auto tensors = engine.tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i)
@@ -89,9 +89,9 @@ StepOutcome step(Engine& engine, const Team& team, const Samples& samples, std::
 // loss know as well.
 //   | (L(w + h) - L(w - h)) / 2h - dL/dw |  <=  h^2 / 6 max|L'''| + u |L| / h      about 1e-9 at h = 1e-5, for losses
 //   and weights near 1
-void expect_gradients(std::string_view layers, ops::LossKind loss) {
-  SCOPED_TRACE(layers);
-  EngineConfig config = config_of(layers, "all=fp64");
+void expect_gradients(std::string_view layers, ops::LossKind loss, std::string_view precision) {
+  SCOPED_TRACE(testing::Message() << layers << ", " << precision);
+  EngineConfig config = config_of(layers, precision);
   config.loss = loss;
   const auto engine = engine_of(config);
   ASSERT_NE(engine, nullptr);
@@ -101,7 +101,7 @@ void expect_gradients(std::string_view layers, ops::LossKind loss) {
 
   ASSERT_TRUE(step(*engine, *team, samples, 0, 1.0).updated);
   const auto moved = masters(*engine);
-  const auto loss_at = [&](std::span<const double> point) {
+  const auto loss_at = [&](std::span<const kernels::Wide> point) {
     set_masters(*engine, point);
     return step(*engine, *team, samples, 0, 1e-300).loss;  // in training mode: batchnorm looks at the batch
   };
@@ -112,11 +112,16 @@ void expect_gradients(std::string_view layers, ops::LossKind loss) {
     up[i] += kH;
     down[i] -= kH;
     const double numeric = (loss_at(up) - loss_at(down)) / (2 * kH);
-    ASSERT_NEAR(start[i] - moved[i], numeric, 2e-8 + 1e-6 * std::abs(numeric))
+    ASSERT_NEAR(static_cast<double>(start[i] - moved[i]), numeric, 2e-8 + 1e-6 * std::abs(numeric))
         << "parameter " << i << " of " << start.size();
     ++checked;
   }
   EXPECT_GE(checked, std::min<std::size_t>(start.size(), 40));
+}
+
+/// In the double carrier and in the wide one.
+void expect_gradients(std::string_view layers, ops::LossKind loss) {
+  for (const char* precision : {"all=fp64", "all=fx16.48"}) expect_gradients(layers, loss, precision);
 }
 
 TEST(Engine, HasTheGradientsOfItsLossForEveryKindOfLayer) {
@@ -177,7 +182,7 @@ TEST(Engine, GivesTheSameBytesForAnyNumberOfThreads) {
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=e5m2:sr, m=bf16:sr", "all=fx4.8, e=fx2.14, g=fx2.14, m=fx4.12:sr",
         "all=dfx10, m=dfx14:sr", "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2", "acc=f6.5",
-        "all=fx4.8, acc=fx6.8:wrap, conv*.acc=fx8.12/7"}) {
+        "all=fx4.8, acc=fx6.8:wrap, conv*.acc=fx8.12/7", "all=fx8.56:sr", "all=dfx60, a=fp32"}) {
     SCOPED_TRACE(precision);
     const auto after_steps = [&](int threads) {
       const auto engine = engine_of(config_of(
@@ -212,7 +217,7 @@ TEST(Engine, GathersStatisticsWithoutChangingABit) {
 }
 
 TEST(Engine, AllocatesNothingInAStep) {
-  for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8", "acc=e4m3"}) {
+  for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8", "acc=e4m3", "all=fx8.56:sr"}) {
     const auto engine =
         engine_of(config_of("8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - batchnorm - fc 10", precision, 8, 2));
     const Samples samples(*engine, 8);
@@ -278,6 +283,35 @@ TEST(Engine, TakesDoubleOnlyWhereAFormatAsksForIt) {
   EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=f6.21"))->carrier(), "float");
   EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=f6.22"))->carrier(), "double");
   EXPECT_EQ(engine_of(config_of("5 - fc 4", "acc=fp32/64"))->carrier(), "double");
+  EXPECT_EQ(engine_of(config_of("5 - fc 4", "all=fx27.27"))->carrier(), "double");
+  EXPECT_EQ(engine_of(config_of("5 - fc 4", "fc1.m=fx27.28"))->carrier(), "wide");
+}
+
+// Around 64 the spacing of double is 2^-46: updates below half of that are lost. fx8.56 keeps them down to 2^-57.
+TEST(Engine, TrainsWithUpdatesThatADoubleWouldLose) {
+  const auto moved = [](const char* precision) {
+    EngineConfig config = config_of("5 - fc 4", precision);
+    config.loss = ops::LossKind::kMse;
+    const auto engine = engine_of(config);
+    std::vector<kernels::Wide> all(masters(*engine).size(), 64);
+    set_masters(*engine, all);
+    const Samples samples(*engine, 6);
+    const auto team = Team::create(2);
+    const StepOutcome outcome = step(*engine, *team, samples, 0, 0x1p-54);
+    EXPECT_GT(outcome.updates, 0U);
+    for (kernels::Wide& value : all) value = -value;
+    const auto after = masters(*engine);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] += after[i];
+    return std::pair(outcome.lost == outcome.updates, all);
+  };
+  const auto [all_lost, still] = moved("all=fp64");
+  EXPECT_TRUE(all_lost);
+  EXPECT_TRUE(std::ranges::all_of(still, [](kernels::Wide by) { return by == 0; }));
+  const auto [wide_lost, steps] = moved("all=fx8.56, a=fx16.40, e=fx16.40, g=fx16.40");
+  EXPECT_FALSE(wide_lost);
+  EXPECT_TRUE(std::ranges::any_of(steps, [](kernels::Wide by) {
+    return by != 0 && std::abs(by) < 0x1p-47L && static_cast<double>(64 + by) == 64;
+  }));
 }
 
 // The outputs of a last layer without activation are its sums.

@@ -88,7 +88,7 @@ refuses 1 1 $'udnn: "f12.3": 12 is out of range at column 2, expected 1 to 11, d
 refuses 1 1 $'udnn: "f4.3:wrap": modifier \'wrap\' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, inf, nan, ftz\nf4.3:wrap\n     ^' round f4.3:wrap
 refuses 1 1 $'udnn: "e4m3:wrap": modifier \'wrap\' does not apply to e4m3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, nan, ftz\ne4m3:wrap\n     ^' formats e4m3 e4m3:wrap
 refuses 1 1 $'udnn: "fx2.6:ftz": modifier \'ftz\' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, wrap\nfx2.6:ftz\n      ^' round fx2.6:ftz
-refuses 1 1 'udnn: fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53' round fx32.32
+refuses 1 1 'udnn: fx32.32: 63 significant bits, expected at most 53 in the double carrier' round fx32.32
 
 # Scales and blocks where there are none.
 refuses 1 1 'udnn: --scale: e4m3 has no scale to give' round e4m3 --scale 2
@@ -119,6 +119,8 @@ shows '^range +-64 to 63\.5$' formats int8:fix=0.5
 shows '^finite values +18437736874454810623$' formats fp64
 shows '^finite values +18446744073709551616$' formats fx32.32
 shows '^  2\^0 .*█ 2\^62$' formats fx64.0
+shows '^carrier +wide: 64 bits, in training alone$' formats fx64.0
+shows '^carrier +float$' formats e4m3
 shows '^range +-2 to 1\.984375$' formats mxint8
 shows '^  -2 .* 1\.984375$' formats mxint8
 shows '^0 0\.015625 0\.03125 ' formats mxint8

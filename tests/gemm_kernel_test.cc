@@ -110,6 +110,7 @@ class GemmKernels : public OnEveryIsa {
 TEST_P(GemmKernels, AreExactOnSmallIntegers) {
   expect_definition<float>(small_integers<float>, Agreement::kExact);
   expect_definition<double>(small_integers<double>, Agreement::kExact);
+  expect_definition<kernels::Wide>(small_integers<kernels::Wide>, Agreement::kExact);
 }
 
 TEST_P(GemmKernels, StayInsideTheErrorBound) {

@@ -56,6 +56,7 @@ TEST_P(GemmOp, IsExactOnSmallIntegers) {
       for (const std::size_t k : Sizes{0, 1, 37}) {
         expect_product<float>(m, n, k, false, false);
         expect_product<double>(m, n, k, true, false);
+        expect_product<kernels::Wide>(m, n, k, true, true);
         expect_product<float>(m, n, k, true, true);
       }
 }

@@ -45,6 +45,9 @@ TEST(Json, WritesTheShortestDoubleThatReadsBack) {
   EXPECT_EQ(to_json(std::nan("")), "\"nan\"");
   EXPECT_EQ(to_json(kInfinity), "\"inf\"");
   EXPECT_EQ(to_json(-kInfinity), "\"-inf\"");
+  const Value holes =
+      Value::object({{"a", Value::array({1.5, std::nan(""), kInfinity})}, {"b", -kInfinity}, {"c", "nan"}});
+  EXPECT_EQ(to_json(holes, NonFinite::kNull), R"({"a":[1.5,null,null],"b":null,"c":"nan"})");
   std::mt19937_64 random(1);
   for (int i = 0; i < 10000; ++i) {
     const std::uint64_t bits = random();

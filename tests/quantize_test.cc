@@ -526,8 +526,7 @@ TEST(Codec, SaysWhatIsWrong) {
     return made ? "accepted" : made.error().message();
   };
   EXPECT_EQ(creates("fx2.6:srr"), "\"fx2.6:srr\": unknown modifier 'srr' at column 7, did you mean 'sr'?");
-  EXPECT_EQ(creates("fx32.32"),
-            "fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53");
+  EXPECT_EQ(creates("fx32.32"), "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
 
   std::vector<float> x(6), q(6), five(5);
   std::vector<double> y(6);

@@ -669,8 +669,7 @@ TEST(Quantizer, SaysWhatItDoesNotComputeYet) {
     const auto made = Quantizer<double>::create(format(name), table);
     return made ? "accepted" : made.error().message();
   };
-  EXPECT_EQ(message("fx32.32"),
-            "fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53");
+  EXPECT_EQ(message("fx32.32"), "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
   const auto narrow = Quantizer<float>::create(format("fp64"), table);
   ASSERT_FALSE(narrow);
   EXPECT_EQ(narrow.error().message(), "fp64: does not fit the float carrier, expected double");

@@ -148,7 +148,7 @@ TEST_F(Progress, RedrawsOneLineAtMostTenTimesASecond) {
   bar.start("epoch 2/5", 60000);
   for (int step = 1; step <= 100; ++step) {
     now_ = 100 + step * 0.01;
-    bar.update(static_cast<std::uint64_t>(step) * 300, "loss 0.0812");
+    bar.update(static_cast<std::uint64_t>(step) * 300, 30000, "loss 0.0812");
   }
   const std::string text = written();
   const auto lines = std::count(text.begin(), text.end(), '\r');
@@ -165,7 +165,7 @@ TEST_F(Progress, DrawsTheWholeLine) {
   ProgressBar bar(config(ProgressStyle::kTerminal));
   bar.start("größe", 60000);
   now_ = 101;
-  bar.update(15000, "loss 0.5");
+  bar.update(15000, 15000, "loss 0.5");
   EXPECT_EQ(written(), "\rgröße [=====>              ]  25 %  loss 0.5  15.0 k images/s  0:03 left\x1b[K");
 }
 
@@ -175,7 +175,7 @@ TEST_F(Progress, CutsALineThatWouldWrap) {
   ProgressBar bar(std::move(narrow));
   bar.start("ööööööööö", 10);
   now_ = 101;
-  bar.update(1);
+  bar.update(1, 0);
   EXPECT_EQ(written(),
             "\röööö"
             "ö\x1b[K");
@@ -186,7 +186,7 @@ TEST_F(Progress, WritesPlainLinesElsewhere) {
   bar.start("epoch 1/5", 1000);
   for (int step = 1; step <= 10; ++step) {
     now_ = 100 + step;
-    bar.update(static_cast<std::uint64_t>(step) * 100, "loss 0.5");
+    bar.update(static_cast<std::uint64_t>(step) * 100, 100, "loss 0.5");
   }
   bar.finish();
   bar.finish();
@@ -199,9 +199,18 @@ TEST_F(Progress, PrintsAStretchThatWasShorterThanALine) {
   ProgressBar bar(config(ProgressStyle::kLines));
   bar.start("reading", 0);
   now_ = 101;
-  bar.update(250);
+  bar.update(250, 250);
   bar.start("next", 10);
   EXPECT_EQ(written(), "reading: 250, 250 images/s\n");
+}
+
+// Half was there before it began, and one of the two seconds went into something else.
+TEST_F(Progress, SaysTheRateThatItIsGiven) {
+  ProgressBar bar(config(ProgressStyle::kLines));
+  bar.start("epoch 2/5", 1000);
+  now_ = 106;
+  bar.update(600, 100);
+  EXPECT_EQ(written(), "epoch 2/5: 60 %, 100 images/s, 0:04 left\n");
 }
 
 TEST_F(Progress, QuietWritesNothing) {
@@ -209,7 +218,7 @@ TEST_F(Progress, QuietWritesNothing) {
     ProgressBar bar(config(ProgressStyle::kQuiet));
     bar.start("epoch", 10);
     now_ = 200;
-    bar.update(5, "note");
+    bar.update(5, 5, "note");
     bar.finish();
   }
   EXPECT_EQ(written(), "");
@@ -220,7 +229,7 @@ TEST_F(Progress, ClearsItsLineWhenItGoes) {
     ProgressBar bar(config(ProgressStyle::kTerminal));
     bar.start("epoch", 10);
     now_ = 200;
-    bar.update(5);
+    bar.update(5, 5);
   }
   EXPECT_TRUE(written().ends_with("\x1b[K\r\x1b[K"));
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
 #include "src/base/container.h"
 #include "src/network/model.h"
@@ -63,7 +64,7 @@ TEST(Trainer, LearnsAtEveryKindOfPrecision) {
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=bf16:sr", "all=e5m2:sr, m=bf16:sr, s=bf16", "all=fx6.10:sr, s=fx6.18",
         "all=dfx12, s=fp32", "w=int4, a=uint8", "w=b1", "w=t2, a=fx3.3", "all=posit16.1", "w=po25, a=posit8.2",
-        "all=bfp8/2, m=bfp16/2:sr, s=bfp12/2", "acc=f6.5", "acc=fx6.10:wrap/4"}) {
+        "all=bfp8/2, m=bfp16/2:sr, s=bfp12/2", "acc=f6.5", "acc=fx6.10:wrap/4", "all=fx8.56"}) {
     Model model = model_of(precision);
     auto trainer =
         Trainer::create(*model.engine, *team, problem.source, {.epochs = 40, .batch = 16, .learning_rate = 0.02});
@@ -79,7 +80,7 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
   const Problem problem;
   for (const char* precision :
        {"all=fp32", "all=e5m2:sr, m=bf16:sr, s=bf16:sr", "all=dfx10, m=dfx16:sr", "w=b1, a=int8",
-        "all=bfp8/2, m=bfp16/4:sr, s=bfp16/3", "w=po24, all=posit12.1", "all=bf16, acc=f6.5/3"})
+        "all=bfp8/2, m=bfp16/4:sr, s=bfp16/3", "w=po24, all=posit12.1", "all=bf16, acc=f6.5/3", "all=fx8.56:sr"})
     for (const std::size_t cut : Sizes{1, 8, 13, 24}) {
       SCOPED_TRACE(testing::Message() << precision << ", cut after step " << cut);
       TrainerConfig config{
@@ -99,6 +100,53 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNotStopped) {
       train(*second, *run, problem, folder.file("cut.udnn"));
       ASSERT_EQ(folder.read("cut.udnn"), folder.read("whole.udnn"));
     }
+}
+
+// 120 samples in batches of 16: the eighth step of an epoch has 8. A run that goes on after step 11 has 72 left in its
+// epoch, and what the first part trained is not in its figures, though its mean loss is that of the whole epoch.
+TEST(Trainer, CountsWhatItTrainsItself) {
+  const Problem problem;
+  const auto team = Team::create(1);
+  Model model = model_of("all=fp32");
+  TrainerConfig config{.epochs = 3, .batch = 16, .learning_rate = 0.01, .seed = 9};
+  config.steps = 11;
+  training::TrainerState state;
+  std::vector<std::uint64_t> steps, epochs;
+  double sum = 0, told = 0;  // of the losses of epoch 1
+  const auto run_on = [&] {
+    auto trainer = Trainer::create(*model.engine, *team, problem.source, config, state);
+    ASSERT_TRUE(trainer) << trainer.error().message();
+    const auto summary = trainer->run({.on_step =
+                                           [&](const training::StepEvent& event) {
+                                             steps.push_back(event.pace.images);
+                                             EXPECT_GT(event.pace.seconds, 0);
+                                             const double size = event.step % 8 == 7 ? 8 : 16;
+                                             if (event.epoch == 1) sum += size * event.outcome.loss;
+                                             told = event.mean_loss;
+                                             return Status();
+                                           },
+                                       .on_epoch =
+                                           [&](const training::EpochEvent& event) {
+                                             epochs.push_back(event.pace.images);
+                                             EXPECT_EQ(event.loss, told);
+                                             if (event.epoch == 1) {
+                                               EXPECT_DOUBLE_EQ(event.loss, sum / 120);
+                                             }
+                                             return Status();
+                                           }});
+    ASSERT_TRUE(summary);
+    epochs.push_back(summary->pace.images);
+    state = trainer->state();
+  };
+  run_on();
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{16, 32, 48, 64, 80, 96, 112, 120, 16, 32, 48}));
+  EXPECT_EQ(epochs, (std::vector<std::uint64_t>{120, 168}));
+  config.steps = 0;
+  steps.clear();
+  epochs.clear();
+  run_on();
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{16, 32, 48, 64, 72, 16, 32, 48, 64, 80, 96, 112, 120}));
+  EXPECT_EQ(epochs, (std::vector<std::uint64_t>{72, 120, 192}));
 }
 
 TEST(Trainer, StopsWhenTheValidationAccuracyNoLongerRises) {
@@ -163,8 +211,9 @@ TEST(ModelFile, KeepsTheOutputsInFewerBytes) {
   const TemporaryFolder folder;
   const Problem problem;
   const auto team = Team::create(2);
-  for (const char* precision : {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2",
-                                "all=fp64, w=fx2.40", "w=bfp5/4", "w=posit8.1", "w=po24:log", "w=bf16, acc=f5.2"}) {
+  for (const char* precision :
+       {"all=fp32", "w=b1", "w=t2", "w=int4, a=uint8", "w=dfx5", "w=fx2.3:sr", "w=f3.2", "all=fp64, w=fx2.40",
+        "all=fx8.56, w=fx2.55", "w=bfp5/4", "w=posit8.1", "w=po24:log", "w=bf16, acc=f5.2"}) {
     SCOPED_TRACE(precision);
     Model model = model_of(precision);
     train(model, {{.epochs = 2, .batch = 16, .learning_rate = 0.01}, {}}, problem, folder.file("checkpoint.udnn"));
@@ -206,7 +255,7 @@ TEST(ModelFile, KeepsTheScaleOfEveryBlock) {
     SCOPED_TRACE(precision);
     const Model model = model_in_blocks(precision);
     const auto values_of = [](const network::Engine& held) {
-      std::vector<std::vector<double>> all;
+      std::vector<std::vector<kernels::Wide>> all;
       for (std::size_t i = 0; i < held.tensors().size(); ++i) all.push_back(held.values(i));
       return all;
     };
@@ -222,6 +271,49 @@ TEST(ModelFile, KeepsTheScaleOfEveryBlock) {
       EXPECT_EQ(folder.read("second.udnn"), folder.read("first.udnn"));
     }
   }
+}
+
+// The frame is whole and its check sums fit, but the sections are not those of this network.
+TEST(ModelFile, SaysWhichSectionIsNotWhatItShouldBe) {
+  const TemporaryFolder folder;
+  const Model model = model_of("w=fx2.3, a=dfx8");
+  const std::string path = folder.file("m.udnn");
+  const auto refusal_after = [&](std::string_view changed, const std::function<void(std::string&)>& change) {
+    EXPECT_TRUE(network::save_model(path, model, network::ModelKind::kCheckpoint).ok());
+    const auto container = base::read_container(path);
+    std::vector<std::string> texts;
+    for (const base::Section& section : container->sections())
+      texts.emplace_back(reinterpret_cast<const char*>(section.bytes.data()), section.bytes.size());
+    std::vector<base::Section> sections(container->sections().begin(), container->sections().end());
+    for (std::size_t i = 0; i < sections.size(); ++i) {
+      if (sections[i].name == changed) change(texts[i]);
+      sections[i].bytes = std::as_bytes(std::span(texts[i]));
+    }
+    const std::string other = folder.file("other.udnn");
+    EXPECT_TRUE(base::write_container(other, sections).ok());
+    const auto loaded = network::load_model(other, {});
+    return loaded ? "accepted" : loaded.error().message().substr(other.size());
+  };
+  const auto replace = [](std::string_view what, std::string_view by) {
+    return [what, by](std::string& text) {
+      const std::size_t at = text.find(what);
+      ASSERT_NE(at, std::string::npos) << what << " in " << text;
+      text.replace(at, what.size(), by);
+    };
+  };
+  const auto pop = [](std::string& text) { text.pop_back(); };
+  EXPECT_EQ(refusal_after("", pop), "accepted");
+  EXPECT_EQ(refusal_after("header", replace("\"version\":2", "\"version\":3")),
+            ": offset 640: section 'header': version: 3, expected at most 2 (written by a later uDNN)");
+  EXPECT_EQ(refusal_after("header", replace("fc1.weights", "fc9.weights")),
+            ": offset 640: section 'header': tensors[0]: fc9.weights in role m, expected fc1.weights in role m");
+  EXPECT_EQ(refusal_after("header", replace("],\"facts\"", ",{}],\"facts\"")),
+            ": offset 640: section 'header': tensors: 21 tensors, expected 20");
+  EXPECT_EQ(refusal_after("header", pop), ": offset 640: section 'header': offset 1880: no JSON at '\\\"facts\\\":{}'");
+  EXPECT_EQ(refusal_after("t0", pop), ": offset 2880: section 't0': 191 bytes, expected 192 (48 codes of 32 bits)");
+  EXPECT_EQ(refusal_after("ranges", pop), ": offset 2560: section 'ranges': 319 bytes, expected a multiple of 8");
+  EXPECT_EQ(refusal_after("ranges", [](std::string& text) { text.resize(8); }),
+            ": offset 2560: section 'ranges': ranges: 1 values, expected 40");
 }
 
 TEST(ModelFile, KeepsAByteForEveryBlock) {
@@ -308,10 +400,11 @@ TEST(ModelFile, RefusesABlockScaleThatNoBlockHas) {
     const std::string& said = loaded ? folder.file("") : loaded.error().message();
     return said.substr(folder.file("damaged.udnn").size());
   };
-  EXPECT_EQ(refusal("w=mxfp4", 3, 0xff, 0), ": section t0: block scale 3 is 0xff, which no block has");
-  EXPECT_EQ(refusal("w=nvfp4", 9, 0x80, 0), ": section t0: block scale 5 is 0x80, which no block has");
-  EXPECT_TRUE(refusal("w=nvfp4", 3, 0xb8, 0).starts_with(": section t0: scale of the tensor -"));
-  EXPECT_EQ(refusal("w=nvfp4", 0, 0, 1100), ": section t0: 56 bytes, expected the 132 of 128 blocks first");
+  EXPECT_EQ(refusal("w=mxfp4", 3, 0xff, 0), ": offset 896: section 't0': block scale 3 is 0xff, which no block has");
+  EXPECT_EQ(refusal("w=nvfp4", 9, 0x80, 0), ": offset 896: section 't0': block scale 5 is 0x80, which no block has");
+  EXPECT_TRUE(refusal("w=nvfp4", 3, 0xb8, 0).starts_with(": offset 896: section 't0': scale of the tensor -"));
+  EXPECT_EQ(refusal("w=nvfp4", 0, 0, 1100),
+            ": offset 896: section 't0': 56 bytes, expected at least 132 (the scales of 128 blocks)");
 }
 
 TEST(ModelFile, CannotBeTrainedWithoutItsMasterWeights) {

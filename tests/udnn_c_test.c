@@ -66,7 +66,7 @@ static void refuses_what_it_cannot_make(void) {
                "\"f4.3:wrap\": modifier 'wrap' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, "
                "rdn, odd, sr, sat, inf, nan, ftz");
   EXPECT_ERROR(udnn_codec_create("fx32.32", &codec, &error), UDNN_UNSUPPORTED,
-               "fx32.32: 63 significant bits need the wide carrier, which this version lacks; expected at most 53");
+               "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
   EXPECT(codec == NULL);
   EXPECT_ERROR(udnn_codec_create("e4m3", NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
   udnn_codec_destroy(NULL);

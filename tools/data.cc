@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "src/base/json.h"
 #include "src/base/nearest.h"
 #include "src/base/refusal.h"
 #include "src/data/fetch.h"
@@ -18,6 +17,8 @@
 #include "src/data/registry.h"
 #include "src/report/human.h"
 #include "src/report/table.h"
+#include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -89,7 +90,7 @@ Status list(bool json) {
                                   {"files", files_value(set)}}));
   }
   if (json)
-    fmt::print("{}\n", base::to_json(Value::object({{"data_root", root}, {"sets", std::move(sets)}})));
+    fmt::print("{}", json_line(Value::object({{"data_root", root}, {"sets", std::move(sets)}})));
   else
     fmt::print("{}Files belong into {} (UDNN_DATA).\n", table.text(), root);
   return {};
@@ -114,9 +115,9 @@ Status get(const GetOptions& options) {
   };
   if (Status status = data::fetch(**set, fetch, say); !status.ok()) return status;
   if (options.json)
-    fmt::print("{}\n", base::to_json(Value::object({{"name", (*set)->name},
-                                                    {"home", data::home_of(**set, fetch.data_root)},
-                                                    {"log", std::move(said)}})));
+    fmt::print("{}", json_line(Value::object({{"name", (*set)->name},
+                                              {"home", data::home_of(**set, fetch.data_root)},
+                                              {"log", std::move(said)}})));
   return {};
 }
 
@@ -202,7 +203,7 @@ void print_thumbnails(const data::Dataset& dataset, const Moments& moments) {
 
 struct ShowOptions {
   std::string data;
-  data::LoadOptions load;
+  data::LoadOptions load = {.seed = 1};  // as train and eval: the same split, the same fingerprint
   bool json = false;
 };
 
@@ -218,18 +219,18 @@ Status show(const ShowOptions& options) {
                    report::count(in_test[label])});
   const auto& [height, width, channels] = train.shape;
   if (options.json) {
-    fmt::print("{}\n", base::to_json(Value::object({{"name", dataset->name},
-                                                    {"train", train.count},
-                                                    {"test", test.count},
-                                                    {"shape", Value::array({height, width, channels})},
-                                                    {"type", train.bytes() != nullptr ? "bytes" : "floats"},
-                                                    {"divisor", train.divisor},
-                                                    {"mean", moments.mean},
-                                                    {"deviation", moments.deviation},
-                                                    {"least", moments.least},
-                                                    {"most", moments.most},
-                                                    {"classes", table.value()},
-                                                    {"fingerprint", dataset->fingerprint}})));
+    fmt::print("{}", json_line(Value::object({{"name", dataset->name},
+                                              {"train", train.count},
+                                              {"test", test.count},
+                                              {"shape", Value::array({height, width, channels})},
+                                              {"type", train.bytes() != nullptr ? "bytes" : "floats"},
+                                              {"divisor", whole(train.divisor)},
+                                              {"mean", moments.mean},
+                                              {"deviation", moments.deviation},
+                                              {"least", moments.least},
+                                              {"most", moments.most},
+                                              {"classes", table.value()},
+                                              {"fingerprint", dataset->fingerprint}})));
     return {};
   }
   fmt::print("{}: {} training and {} test samples of {}, {} classes\n", dataset->name, train.count, test.count,
@@ -271,11 +272,9 @@ void add_data(CLI::App& app, Action& action) {
   showing->add_option("data", show_options->data, "A registered name, a folder, a .csv or an .npz")->required();
   showing->add_option("--label", show_options->load.csv_label,
                       "CSV: name of the column of labels; the last one if not given");
-  showing
-      ->add_option("--test-fraction", show_options->load.test_fraction,
-                   "Share of the test part, where the data have none")
-      ->capture_default_str();
-  showing->add_option("--seed", show_options->load.seed, "Which rows that part takes")->capture_default_str();
+  add_real(*showing, "--test-fraction", show_options->load.test_fraction, Reals::kInnerShare,
+           "Share of the test part, where the data have none");
+  add_whole(*showing, "--seed", show_options->load.seed, std::uint64_t{0}, UINT64_MAX, "Which rows that part takes");
   showing->add_flag("--json", show_options->json, "One JSON object");
   showing->footer("Example: udnn data show table.csv --label kind");
   showing->callback([show_options, &action] { action = [show_options] { return show(*show_options); }; });

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 
 #include "src/base/refusal.h"
+#include "src/data/load.h"
+#include "src/data/registry.h"
 #include "src/data/tensor_file.h"
 #include "src/network/model.h"
+#include "tools/source.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -19,7 +22,7 @@ struct ExportOptions {
 };
 
 struct ImportOptions {
-  std::string weights, network, out;
+  std::string weights, network, data, out;
   std::string precision = "all=fp32";
   std::string layout = "auto";
 };
@@ -33,6 +36,9 @@ Status export_model(const ExportOptions& options) {
   std::error_code error;
   if (std::filesystem::equivalent(options.model, options.to, error))
     return base::invalid("{}: the model itself, expected another file to write", options.to);
+  if (!options.to.ends_with(".udnn") && !options.to.ends_with(".npz") && !options.to.ends_with(".safetensors"))
+    return base::invalid("{}: no kind of file that there is, expected a name in .npz, .safetensors or .udnn",
+                         options.to);
   auto model = network::load_model(options.model, {});
   if (!model) return model.error();
   if (options.to.ends_with(".udnn")) {
@@ -45,8 +51,8 @@ Status export_model(const ExportOptions& options) {
     }();
     if (Status status = network::save_model(options.to, *model, network::ModelKind::kModel); !status.ok())
       return status;
-    fmt::print("{}: the weights as the multiplier sees them, {:.0f} bytes of parameters\n", options.to,
-               model->engine->parameter_bits() / 8);
+    fmt::print("{}: the weights as the multiplier sees them, {} bytes of parameters\n", options.to,
+               network::parameter_bytes(*model->engine));
     return {};
   }
   const auto tensors = network::export_tensors(*model->engine, layout_of(options.layout, options.to));
@@ -55,14 +61,43 @@ Status export_model(const ExportOptions& options) {
   return {};
 }
 
+/// What train takes as NET: made for --data or, without it, what says itself what it reads.
+Result<network::NetworkDescription> network_of(const ImportOptions& options) {
+  const auto refused = [](const Status& status) -> Status {
+    const bool is_named = status.message().starts_with("network: ");
+    return base::refusal(status.code(), "{}{}", is_named ? "--" : "--network: ", status.message());
+  };
+  if (options.data.empty()) {
+    if (network::is_built_in_network(options.network))
+      return base::invalid("--network: '{}' is made for its data, expected --data with it", options.network);
+    auto description = network::find_network(options.network);
+    if (!description) return refused(description.error());
+    return description;
+  }
+  network::Shape shape;
+  std::size_t classes = 0;
+  if (const data::RegisteredSet* set = data::find_set(options.data)) {  // its files need not be there
+    shape = shape_of(set->shape);
+    classes = set->classes;
+  } else {
+    const auto dataset = data::load(options.data);
+    if (!dataset) return base::refusal(dataset.error().code(), "--data: {}", dataset.error().message());
+    shape = shape_of(dataset->train.shape);
+    classes = dataset->classes;
+  }
+  auto description = network::find_network(options.network, shape, classes);
+  if (!description) return refused(description.error());
+  return description;
+}
+
 Status import_model(const ImportOptions& options) {
-  const auto tensors = data::read_tensors(options.weights);
-  if (!tensors) return tensors.error();
-  auto description = network::parse_network(options.network);
-  if (!description) return base::invalid("--network: {}", description.error().message());
+  auto description = network_of(options);
+  if (!description) return description.error();
   auto precision = Precision::parse(options.precision);
   if (!precision) return base::invalid("--precision: {}", precision.error().message());
 
+  const auto tensors = data::read_tensors(options.weights);
+  if (!tensors) return tensors.error();
   network::Model model{
       .config = {.description = std::move(*description), .precision = std::move(*precision), .training = false}};
   auto engine = network::Engine::create(model.config);
@@ -74,8 +109,8 @@ Status import_model(const ImportOptions& options) {
   model.facts = base::Value::object();
   if (Status status = network::save_model(options.out, model, network::ModelKind::kCheckpoint); !status.ok())
     return status;
-  fmt::print("{}: {} tensors, {:.0f} bytes of parameters; udnn train --init {} starts from them\n", options.out,
-             tensors->size(), model.engine->parameter_bits() / 8, options.out);
+  fmt::print("{}: {} tensors, {} bytes of parameters; udnn train --init {} starts from them\n", options.out,
+             tensors->size(), network::parameter_bytes(*model.engine), options.out);
   return {};
 }
 
@@ -103,14 +138,16 @@ void add_import(CLI::App& app, Action& action) {
                    "PATH.npz or PATH.safetensors, with tensors named as udnn export names them")
       ->required();
   verb->add_option("out", options->out, "The .udnn file to write")->required();
-  verb->add_option("--network", options->network, "The network, as one line")->required();
+  verb->add_option("--network", options->network, "What udnn train takes: a built-in name, a line, or a .toml file")
+      ->required();
+  verb->add_option("--data", options->data,
+                   "What the network reads, a name of udnn data list or a path: a built-in name is made for it");
   verb->add_option("--precision", options->precision, "Formats by layer and role; the weights are rounded to them")
       ->capture_default_str();
   verb->add_option("--layout", options->layout, "As of udnn export")
       ->check(CLI::IsMember({"auto", "keras", "torch"}))
       ->capture_default_str();
-  verb->footer(
-      "Example: udnn import weights.npz model.udnn --network \"784 - fc 512 relu - fc 10\" --precision w=fx2.6");
+  verb->footer("Example: udnn import weights.npz model.udnn --network lenet --data mnist --precision w=fx2.6");
   verb->callback([options, &action] { action = [options] { return import_model(*options); }; });
 }
 

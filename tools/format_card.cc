@@ -143,7 +143,9 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
-std::string carrier_of(const Format& format) { return fits_float_carrier(format) ? "float" : "double"; }
+std::string carrier_of(const Format& format) {
+  return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "wide";
+}
 
 std::string listed(const std::vector<std::string_view>& spellings, std::string_view none) {
   return spellings.empty() ? std::string(none) : fmt::format("{}", fmt::join(spellings, " "));
@@ -185,7 +187,6 @@ base::Value card_value(const Format& format) {
   const FormatTraits t = facts_of(format);
   base::Value facts = base::Value::object({{"format", to_string(format)},
                                            {"bits", storage_bits(format)},
-                                           {"computes", computes(format)},
                                            {"carrier", carrier_of(format)},
                                            {"lowest", t.lowest},
                                            {"largest", t.largest},
@@ -229,7 +230,7 @@ std::string card_text(const Format& format) {
                                                          : "none to choose");
   line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
   line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
-  line("computes", computes(format) ? fmt::format("yes, in {}", carrier_of(format)) : "no, known by name only");
+  line("carrier", carrier_of(format) + (fits_double_carrier(format) ? "" : ": 64 bits, in training alone"));
   text += number_line_text(set);
 
   const std::vector<double> values = listed_values(format);

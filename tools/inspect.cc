@@ -3,11 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "src/base/json.h"
 #include "src/machine/isa.h"
 #include "src/network/model.h"
 #include "src/report/human.h"
 #include "src/report/table.h"
+#include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -35,8 +36,8 @@ Status inspect_machine(const InspectOptions& options) {
   for (const kernels::KernelTable* kernels : machine::usable_kernel_tables())
     table.add_row({kernels->isa, tile(kernels->f32.gemm), tile(kernels->f64.gemm), kernels == *chosen ? "yes" : ""});
   if (options.json)
-    fmt::print("{}\n", base::to_json(base::Value::object(
-                           {{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
+    fmt::print("{}", json_line(base::Value::object(
+                         {{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
   else
     fmt::print("{}{} threads\n", table.text(), team->threads());
   return {};
@@ -72,20 +73,19 @@ Status inspect_model(const InspectOptions& options) {
                                              {"kind", model->has_master ? "checkpoint" : "model"},
                                              {"parameters", config.description.parameters()},
                                              {"macs", config.description.macs()},
-                                             {"parameter_bytes", model->engine->parameter_bits() / 8},
+                                             {"parameter_bytes", network::parameter_bytes(*model->engine)},
                                              {"layers", table.value()},
                                              {"facts", model->facts}});
-    fmt::print("{}\n", base::to_json(value));
+    fmt::print("{}", json_line(value));
     return {};
   }
   fmt::print("{}\n{}", config.description.text(), table.text());
   fmt::print("{} with {} parameters in {}; carrier {}: {}\n", model->has_master ? "checkpoint" : "model",
              report::human(static_cast<double>(config.description.parameters())),
-             report::human_bytes(static_cast<std::uint64_t>(model->engine->parameter_bits() / 8)),
-             model->engine->carrier(),
+             report::human_bytes(network::parameter_bytes(*model->engine)), model->engine->carrier(),
              model->engine->carrier() == "float" ? "every format of the plan fits a float"
                                                  : "a format of the plan needs more than a float holds");
-  if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}\n", base::to_json(*data));
+  if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}", json_line(*data));
   return {};
 }
 
@@ -96,10 +96,8 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* const verb =
       app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
   verb->add_option("model", options->model, "A .udnn file; without it: this machine");
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU")
-      ->check(CLI::Range(0, Team::kMaxThreads))
-      ->capture_default_str();
-  verb->add_flag("--json", options->json, "One JSON object");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per CPU");
+  verb->add_flag("--json", options->json, std::string("One JSON object; ") + kNullMeans);
   verb->footer("Example: UDNN_ISA=avx2 udnn inspect --threads 2");
   verb->callback([options, &action] {
     action = [options] { return options->model.empty() ? inspect_machine(*options) : inspect_model(*options); };

@@ -7,11 +7,12 @@
 
 #include <fmt/format.h>
 
-#include "src/base/json.h"
 #include "src/base/refusal.h"
 #include "src/data/image_file.h"
 #include "src/network/model.h"
 #include "src/report/table.h"
+#include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -76,9 +77,9 @@ Status run(const RunOptions& options) {
                    report::fixed(is_softmax ? std::exp(output - largest) / sum : output, 4)});
   }
   if (options.json)
-    fmt::print("{}\n", base::to_json(base::Value::object({{"prediction", prediction},
-                                                          {"name", names[static_cast<std::size_t>(prediction)]},
-                                                          {"classes", table.value()}})));
+    fmt::print("{}", json_line(base::Value::object({{"prediction", prediction},
+                                                    {"name", names[static_cast<std::size_t>(prediction)]},
+                                                    {"classes", table.value()}})));
   else
     fmt::print("{}", table.text());
   return {};
@@ -91,9 +92,9 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* const verb = app.add_subcommand("run", "Says what a saved model sees in a picture");
   verb->add_option("model", options->model, "A .udnn file")->required();
   verb->add_option("picture", options->picture, "A PNG or JPEG of the size of the network's input")->required();
-  verb->add_option("--top", options->top, "How many classes to show")->capture_default_str();
+  add_whole(*verb, "--top", options->top, std::size_t{1}, kMostTimes, "How many classes to show");
   verb->add_flag("--invert", options->invert, "Dark on light becomes light on dark, as MNIST is");
-  verb->add_flag("--json", options->json, "One JSON object");
+  verb->add_flag("--json", options->json, std::string("One JSON object; ") + kNullMeans);
   verb->footer("Example: udnn run model.udnn picture.png");
   verb->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "src/base/file.h"
-#include "src/base/json.h"
+#include "tools/json_line.h"
 #include "tools/score.h"
 
 namespace udnn::tools {
@@ -42,7 +42,7 @@ Result<RunLog> RunLog::open(const std::string& path, bool append) {
 }
 
 Status RunLog::write(const base::Value& record, bool flush) {
-  const std::string line = base::to_json(record) + '\n';
+  const std::string line = json_line(record);
   if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || (flush && std::fflush(file_.get()) != 0))
     return base::io_error("--log: " + path_, "cannot be written");
   return {};
@@ -98,7 +98,7 @@ Status RunLog::epoch(const training::EpochEvent& event) {
   base::Value record = base::Value::object({{"kind", "epoch"},
                                             {"epoch", event.epoch},
                                             {"loss", event.loss},
-                                            {"images_per_second", event.images_per_second}});
+                                            {"images_per_second", event.pace.images_per_second()}});
   if (event.validation) {
     record.set("validation_accuracy", event.validation->confusion.accuracy());
     record.set("validation_loss", event.validation->loss);

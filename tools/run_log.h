@@ -7,6 +7,8 @@
 //   overflow and underflow rate, SQNR in dB, largest magnitude
 //   {"kind":"epoch", ...}   mean loss, images/s, validation accuracy
 //   {"kind":"end", ...}     what the test samples say
+//
+// null stands for a number that is not finite: a lost loss, a rate of no values, the SQNR of what was exact.
 #pragma once
 
 #include <cstdio>

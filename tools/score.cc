@@ -4,6 +4,7 @@
 
 #include "src/report/chart.h"
 #include "src/report/table.h"
+#include "tools/json_line.h"
 
 namespace udnn::tools {
 
@@ -21,7 +22,7 @@ base::Value score_value(const training::Evaluation& evaluation) {
   }
   return base::Value::object({{"accuracy", confusion.accuracy()},
                               {"kappa", confusion.kappa()},
-                              {"loss", evaluation.loss},
+                              {"loss", finite_or_null(evaluation.loss)},
                               {"macro_recall", confusion.macro_recall()},
                               {"macro_precision", confusion.macro_precision()},
                               {"macro_f1", confusion.macro_f1()},

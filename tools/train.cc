@@ -6,12 +6,13 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "src/base/json.h"
 #include "src/base/refusal.h"
 #include "src/data/load.h"
 #include "src/machine/memory.h"
@@ -22,6 +23,8 @@
 #include "src/training/checkpoint.h"
 #include "src/training/trainer.h"
 #include "tools/interrupt.h"
+#include "tools/json_line.h"
+#include "tools/number_option.h"
 #include "tools/run_log.h"
 #include "tools/score.h"
 #include "tools/source.h"
@@ -30,6 +33,9 @@
 namespace udnn::tools {
 
 namespace {
+
+// A step has a number of 32 bits in every draw, and the last of them stands for inference.
+constexpr std::size_t kMostSteps = UINT32_MAX - 1;
 
 struct TrainOptions {
   std::vector<std::string> what;  // NET DATA, or DATA with --resume
@@ -64,10 +70,17 @@ struct TrainOutcome {
   training::TrainerSummary summary;
   training::TrainerState state;
   training::Evaluation evaluation;
-  double parameter_bytes = 0;
+  std::uint64_t parameter_bytes = 0;
   std::size_t memory_bytes = 0;
   std::string precision, carrier, isa;
   network::NetworkDescription description;
+};
+
+/// What became of one of the precisions: an outcome, or why there is none, or both (it did not learn).
+struct Run {
+  std::string precision;
+  std::optional<TrainOutcome> outcome;
+  Status status;
 };
 
 Result<network::Model> new_model(const TrainOptions& options, const std::string& precision_text,
@@ -114,14 +127,20 @@ Result<network::Model> resumed_model(const TrainOptions& options, const data::Da
   auto model = network::load_model(options.resume, {.batch = 1, .workers = 1});
   if (!model) return model.error();
   const base::Field facts(model->facts, options.resume);
+  if (!facts["run"].exists())
+    return base::invalid(
+        "--resume: {}: no run to go on with, expected a file of udnn train --out (--init starts from weights)",
+        options.resume);
   const auto saved = training::read_run(facts["run"]);
   if (!saved) return saved.error();
   run = *saved;
   const auto fingerprint = facts["data"]["fingerprint"].text();
   if (!fingerprint) return fingerprint.error();
+  const auto name = facts["data"]["name"].text();
+  if (!name) return name.error();
   if (*fingerprint != dataset.fingerprint)
-    return base::invalid("{}: trained on data with fingerprint {}, expected those of '{}' ({})", options.resume,
-                         *fingerprint, dataset.name, dataset.fingerprint);
+    return base::invalid("{}: fingerprint {}, expected {} (of '{}', which {} was trained on)", dataset.name,
+                         dataset.fingerprint, *fingerprint, *name, options.resume);
   return network::load_model(options.resume, {.batch = run.config.batch, .workers = workers, .training = true});
 }
 
@@ -131,7 +150,7 @@ base::Value data_facts(const data::Dataset& dataset) {
   return base::Value::object({{"name", dataset.name},
                               {"fingerprint", dataset.fingerprint},
                               {"shape", shape_of(dataset.train.shape).text()},
-                              {"divisor", dataset.train.divisor},
+                              {"divisor", whole(dataset.train.divisor)},
                               {"classes", std::move(names)}});
 }
 
@@ -199,7 +218,8 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
               bar.start(fmt::format("epoch {}/{}", event.epoch + 1, run.config.epochs), event.epoch_samples);
               drawn_epoch = event.epoch;
             }
-            bar.update(event.samples, fmt::format("loss {:.4f}", event.outcome.loss));
+            // The mean, not this batch's loss: the last line says what the log says of the epoch.
+            bar.update(event.samples, event.pace.images_per_second(), fmt::format("loss {:.4f}", event.mean_loss));
             return log->step(event, engine);
           },
       .on_epoch =
@@ -223,14 +243,14 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   TrainOutcome outcome{.summary = *summary,
                        .state = trainer->state(),
                        .evaluation = training::evaluate(engine, team, test),
-                       .parameter_bytes = engine.parameter_bits() / 8,
+                       .parameter_bytes = network::parameter_bytes(engine),
                        .memory_bytes = engine.memory_bytes(),
                        .precision = model->config.precision.text(),
                        .carrier = std::string(engine.carrier()),
                        .isa = std::string(engine.isa()),
                        .description = model->config.description};
   base::Value metrics = score_value(outcome.evaluation);
-  metrics.set("training_loss", summary->loss);
+  metrics.set("training_loss", finite_or_null(summary->loss));
   model->facts.set("metrics", std::move(metrics));
   if (Status status = save(trainer->state()); !status.ok()) return status;
   if (Status status = log->end(outcome.evaluation); !status.ok()) return status;
@@ -241,9 +261,9 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
 Status diverged(const TrainOutcome& outcome) {
   if (std::isfinite(outcome.evaluation.loss)) return {};
   return base::invalid(
-      "{}: diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
+      "diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
       "expected a lower --lr or a wider format",
-      outcome.precision, outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
+      outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
 }
 
 base::Value outcome_value(const TrainOutcome& outcome, int threads) {
@@ -252,7 +272,7 @@ base::Value outcome_value(const TrainOutcome& outcome, int threads) {
   value.set("epochs", outcome.summary.epochs);
   value.set("steps", outcome.summary.steps);
   value.set("stopped_early", outcome.summary.stopped_early);
-  value.set("train_images_per_second", outcome.summary.images_per_second);
+  value.set("train_images_per_second", outcome.summary.pace.images_per_second());
   value.set("eval_images_per_second", outcome.evaluation.images_per_second);
   value.set("parameter_bytes", outcome.parameter_bytes);
   value.set("parameters", outcome.description.parameters());
@@ -269,20 +289,56 @@ base::Value outcome_value(const TrainOutcome& outcome, int threads) {
   return value;
 }
 
-report::Table comparison(std::span<const TrainOutcome> outcomes) {
+report::Table comparison(std::span<const Run> runs) {
   report::Table table({"precision", "accuracy %", "kappa", "images/s", "parameter bytes", "updates lost %"});
-  for (const TrainOutcome& outcome : outcomes)
-    table.add_row({outcome.precision, report::fixed(100 * outcome.evaluation.confusion.accuracy(), 2),
-                   report::fixed(outcome.evaluation.confusion.kappa(), 4),
-                   report::fixed(outcome.summary.images_per_second, 0), report::fixed(outcome.parameter_bytes, 0),
-                   report::fixed(100 * outcome.state.lost_share(), 1)});
+  for (const Run& run : runs)
+    if (const auto& outcome = run.outcome)
+      table.add_row({outcome->precision, report::fixed(100 * outcome->evaluation.confusion.accuracy(), 2),
+                     report::fixed(outcome->evaluation.confusion.kappa(), 4),
+                     report::fixed(outcome->summary.pace.images_per_second(), 0),
+                     report::count(outcome->parameter_bytes), report::fixed(100 * outcome->state.lost_share(), 1)});
   return table;
+}
+
+/// {"runs": [...]}: those that were begun; one without an outcome says in "error" why.
+base::Value runs_value(std::span<const Run> runs, int threads) {
+  base::Value list = base::Value::array();
+  for (const Run& run : runs)
+    list.push_back(run.outcome ? outcome_value(*run.outcome, threads)
+                               : base::Value::object({{"precision", run.precision}, {"error", run.status.message()}}));
+  return base::Value::object({{"runs", std::move(list)}});
+}
+
+/// What several precisions came to: a line, and one below it for each failure where there are more than one.
+Status status_of(std::span<const Run> runs, std::size_t wanted) {
+  StatusCode code = StatusCode::kOk;
+  std::vector<std::string> failures;
+  for (const Run& run : runs) {
+    if (run.status.ok() || run.status.code() == StatusCode::kInterrupted) continue;
+    if (failures.empty()) code = run.status.code();
+    failures.push_back(run.precision + ": " + run.status.message());
+  }
+  const Status& last = runs.back().status;
+  if (last.code() == StatusCode::kInterrupted) {
+    const auto finished =
+        std::count_if(runs.begin(), runs.end(), [](const Run& run) { return run.outcome.has_value(); });
+    failures.insert(failures.begin(), fmt::format("{}: {}; {} of {} precisions finished", runs.back().precision,
+                                                  last.message(), finished, wanted));
+    return {StatusCode::kInterrupted, fmt::format("{}", fmt::join(failures, "\n  "))};
+  }
+  if (failures.empty()) return {};
+  if (failures.size() == 1) return {code, failures[0]};
+  if (std::all_of(runs.begin(), runs.end(), [&](const Run& run) { return run.status.message() == last.message(); }))
+    return last;  // then it is not the precision's fault
+  return base::refusal(code, "{} of {} precisions failed:\n  {}", failures.size(), wanted, fmt::join(failures, "\n  "));
 }
 
 Status train(const TrainOptions& options) {
   if (options.precisions.size() > 1 && !(options.out.empty() && options.log.empty() && options.resume.empty()))
     return base::invalid("--precision: {} of them, expected one together with --out, --log or --resume",
                          options.precisions.size());
+  if (!options.out.empty() && options.out == options.log)
+    return base::invalid("--log: {}: the file of --out, expected another", options.log);
   for (const auto& [option, path] :
        {std::pair<const char*, const std::string&>{"--out", options.out}, {"--log", options.log}})
     if (Status status = can_be_written(option, path); !status.ok()) return status;
@@ -296,6 +352,10 @@ Status train(const TrainOptions& options) {
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
   how.csv_label = options.label;
+  if (const std::string& data = options.what.back();
+      network::is_built_in_network(data) && !std::filesystem::exists(data))
+    return base::invalid("{}: a network, expected the data after it: udnn train {} {}", data, data,
+                         options.resume.empty() ? options.what.front() : "DATA");
   const auto dataset = data::load(options.what.back(), how);
   if (!dataset) return dataset.error();
 
@@ -304,81 +364,98 @@ Status train(const TrainOptions& options) {
   progress.style = options.quiet ? report::ProgressStyle::kQuiet : report::style_for(stderr);
   progress.unit = "images";
   report::ProgressBar bar(std::move(progress));
-  std::vector<TrainOutcome> outcomes;
-  base::Value runs = base::Value::array();
+  // A precision that fails does not take the others with it; a signal ends what is to come, and not what is done.
+  const bool single = options.precisions.size() == 1;
+  std::vector<Run> runs;
   for (const std::string& precision : options.precisions) {
-    if (options.precisions.size() > 1 && !options.quiet) fmt::print(stderr, "{}\n", precision);
+    if (!single && !options.quiet) fmt::print(stderr, "{}\n", precision);
     auto outcome = train_once(options, precision, *dataset, *team, bar);
-    if (!outcome) return outcome.error();
-    outcomes.push_back(std::move(*outcome));
-    runs.push_back(outcome_value(outcomes.back(), team->threads()));
+    if (outcome) {
+      runs.push_back({outcome->precision, std::move(*outcome), {}});
+      runs.back().status = diverged(*runs.back().outcome);
+    } else {
+      runs.push_back({precision, std::nullopt, outcome.error()});
+    }
+    if (runs.back().status.code() == StatusCode::kInterrupted) break;
   }
 
-  const bool single = outcomes.size() == 1;
-  if (!options.quiet || (!options.json && !single)) {
-    if (single) {
-      print_score(outcomes[0].evaluation, dataset->class_names);
+  if (single) {
+    const Run& run = runs[0];
+    if (!run.outcome) return run.status;
+    if (!options.quiet) {
+      print_score(run.outcome->evaluation, dataset->class_names);
       fmt::print("trained at {} images/s, evaluated at {}, {} of parameters, {:.1f} % of updates lost to rounding\n",
-                 report::human(outcomes[0].summary.images_per_second),
-                 report::human(outcomes[0].evaluation.images_per_second),
-                 report::human_bytes(static_cast<std::uint64_t>(outcomes[0].parameter_bytes)),
-                 100 * outcomes[0].state.lost_share());
-    } else {
-      fmt::print("{}", comparison(outcomes).text());
+                 report::human(run.outcome->summary.pace.images_per_second()),
+                 report::human(run.outcome->evaluation.images_per_second),
+                 report::human_bytes(run.outcome->parameter_bytes), 100 * run.outcome->state.lost_share());
     }
+    if (options.json) fmt::print("{}", json_line(outcome_value(*run.outcome, team->threads())));
+    return run.status.ok() ? run.status : Status(run.status.code(), run.precision + ": " + run.status.message());
   }
-  if (options.json) fmt::print("{}\n", base::to_json(single ? runs.items()[0] : base::Value::object({{"runs", runs}})));
-  for (const TrainOutcome& outcome : outcomes)
-    if (Status status = diverged(outcome); !status.ok()) return status;
-  return {};
+  if (const report::Table table = comparison(runs); table.rows() > 0 && (!options.quiet || !options.json))
+    fmt::print("{}", table.text());
+  if (options.json) fmt::print("{}", json_line(runs_value(runs, team->threads())));
+  return status_of(runs, options.precisions.size());
 }
+
+}  // namespace
+
+namespace {
+
+/// The package would call the words [what...], and does not know that a run that goes on has one of them.
+class TrainHelp final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* /*verb*/, std::string /*name*/) const override {
+    return "Usage: udnn train [OPTIONS] NET DATA\n       udnn train [OPTIONS] --resume MODEL.udnn DATA\n";
+  }
+};
 
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* const verb = app.add_subcommand("train", "Trains a network on a data set, at one precision or at several");
+  verb->formatter(std::make_shared<TrainHelp>());
   verb->add_option("what", options->what,
                    "NET DATA. NET: mlp, lenet, cifarquick, convnet, a line such as \"784 - fc 10\", or a .toml file. "
                    "DATA: a name of udnn data list, or a path")
-      ->expected(0, 2);
+      ->expected(0, -1)  // counted below, where there are words for it
+      ->option_text(" ");
   verb->add_option(
           "--precision", options->precisions,
           "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
       ->take_all()
       ->capture_default_str();
   CLI::Option* const epochs =
-      verb->add_option("--epochs", options->epochs, "Times over the data")->capture_default_str();
-  CLI::Option* const steps = verb->add_option("--steps", options->steps,
-                                              "Stop after so many steps in all; the schedule stays that of the epochs");
-  verb->add_option("--batch", options->batch, "Samples in a step")->capture_default_str();
+      add_whole(*verb, "--epochs", options->epochs, std::size_t{0}, kMostTimes, "Times over the data");
+  CLI::Option* const steps =
+      add_whole(*verb, "--steps", options->steps, std::size_t{0}, kMostSteps,
+                "Stop after so many steps in all, 0: the epochs decide; the schedule stays that of the epochs");
+  add_whole(*verb, "--batch", options->batch, std::size_t{1}, kMostBatch, "Samples in a step");
   verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")
       ->capture_default_str();
-  verb->add_option("--lr", options->learning_rate, "Learning rate")->capture_default_str();
+  add_real(*verb, "--lr", options->learning_rate, Reals::kPositive, "Learning rate");
   verb->add_option("--schedule", options->schedule,
                    R"(constant, cosine, linear, "step FACTOR EPOCHS", "exponential FACTOR")")
       ->capture_default_str();
-  verb->add_option("--momentum", options->momentum, "Of momentum and nesterov")->capture_default_str();
-  verb->add_option("--weight-decay", options->weight_decay, "Of weights, not of biases")->capture_default_str();
-  verb->add_option("--clip", options->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
-  verb->add_option("--max-column-norm", options->max_column_norm, "Largest norm of the weights into one output; 0: any")
-      ->capture_default_str();
+  add_real(*verb, "--momentum", options->momentum, Reals::kShare, "Of momentum and nesterov");
+  add_real(*verb, "--weight-decay", options->weight_decay, Reals::kNotNegative, "Of weights, not of biases");
+  add_real(*verb, "--clip", options->clip, Reals::kNotNegative, "Largest norm of the gradient; 0: any");
+  add_real(*verb, "--max-column-norm", options->max_column_norm, Reals::kNotNegative,
+           "Largest norm of the weights into one output; 0: any");
   verb->add_option("--loss", options->loss, "softmax, mse, hinge, bce")->capture_default_str();
-  verb->add_option("--validation", options->validation, "Share of the training samples held back to watch")
-      ->capture_default_str();
-  verb->add_option("--patience", options->patience,
-                   "Stop after so many epochs without a better validation accuracy; 0: never")
-      ->capture_default_str();
-  verb->add_option("--test-fraction", options->test_fraction,
-                   "Share for testing, of data that come without a test part")
-      ->capture_default_str();
+  add_real(*verb, "--validation", options->validation, Reals::kShare,
+           "Share of the training samples held back to watch");
+  add_whole(*verb, "--patience", options->patience, std::size_t{0}, kMostTimes,
+            "Stop after so many epochs without a better validation accuracy; 0: never");
+  add_real(*verb, "--test-fraction", options->test_fraction, Reals::kInnerShare,
+           "Share for testing, of data that come without a test part");
   verb->add_option("--label", options->label,
                    "Of a CSV file, the column that holds the classes; without it the last one");
-  verb->add_option("--seed", options->seed, "Of weights, shuffling, stochastic rounding and dropout")
-      ->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads, 0 = one per CPU; the result does not depend on it")
-      ->check(CLI::Range(0, Team::kMaxThreads))
-      ->capture_default_str();
+  add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX,
+            "Of weights, shuffling, stochastic rounding and dropout");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads,
+            "Threads, 0 = one per CPU; the result does not depend on it");
   verb->add_option("--exec", options->exec,
                    "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
       ->check(CLI::IsMember({"auto", "native", "emulated"}))
@@ -387,11 +464,12 @@ void add_train(CLI::App& app, Action& action) {
   verb->add_option("--resume", options->resume,
                    "Go on from a file of --out, and write there unless --out names another; then DATA alone is named");
   verb->add_option("--init", options->init, "Start from the weights of a file of --out or of udnn import");
-  verb->add_option("--log", options->log, "One JSON object a line: every step, every epoch, the roles now and then");
-  verb->add_option("--log-roles-every", options->log_roles_every,
-                   "Steps between two looks at overflow, underflow and error of every role")
-      ->capture_default_str();
-  verb->add_flag("--json", options->json, "The last line of stdout is one JSON object");
+  verb->add_option(
+      "--log", options->log,
+      std::string("One JSON object a line: every step, every epoch, the roles now and then; ") + kNullMeans);
+  add_whole(*verb, "--log-roles-every", options->log_roles_every, std::size_t{0}, kMostTimes,
+            "Steps between two looks at overflow, underflow and error of every role; 0: none");
+  verb->add_flag("--json", options->json, std::string("The last line of stdout is one JSON object; ") + kNullMeans);
   verb->add_flag("--quiet", options->quiet, "No progress, no tables");
   verb->footer(
       "Example: udnn train lenet mnist --precision \"all=bf16, w=fx2.6:sr, m=fp32\" --epochs 5 --opt adam --lr 1e-3 "
@@ -411,8 +489,11 @@ void add_train(CLI::App& app, Action& action) {
   verb->callback([options, epochs, for_resume, verb, &action] {
     const std::size_t wanted = options->resume.empty() ? 2 : 1;
     if (options->what.size() < wanted) throw CLI::RequiredError(options->what.empty() && wanted == 2 ? "net" : "data");
-    if (options->what.size() > wanted)
+    if (options->what.size() > wanted && wanted == 1)
       throw CLI::ValidationError("--resume: the network stands in the file, expected the data alone");
+    if (options->what.size() > wanted)
+      throw CLI::ValidationError(fmt::format(
+          "{} words, expected NET and DATA; a line like \"784 - fc 10\" is one word in quotes", options->what.size()));
     options->epochs_given = epochs->count() > 0;
     if (options->epochs == 0 && options->steps > 0)
       throw CLI::ValidationError("--epochs: 0 together with --steps, expected at least 1");

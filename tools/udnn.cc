@@ -57,10 +57,13 @@ std::string unknown_word(const CLI::App& app, std::span<char* const> words) {
   return {};
 }
 
-/// "udnn train --help", as far as there is such a verb.
+/// "udnn data show --help", as far as there is such a verb.
 std::string help_of(const CLI::App& app) {
   std::string text = "udnn";
-  for (const CLI::App* verb : app.get_subcommands()) text += " " + verb->get_name();
+  for (const CLI::App* verb = &app; !verb->get_subcommands().empty();) {
+    verb = verb->get_subcommands().back();
+    text += " " + verb->get_name();
+  }
   return text + " --help";
 }
 

@@ -114,7 +114,8 @@ struct FormatTraits {
   bool is_dynamic = false;  ///< its scale (or threshold) comes from the values
 };
 
-/// Exact for every format that computes. For the block, posit and power-of-two families: of one element, at scale 1.
+/// Exact for every format of at most 53 significant bits; of wider ones the ends are rounded to double. For the block,
+/// posit and power-of-two families: of one element, at scale 1.
 FormatTraits traits(const Format& format);
 
 /// Bits of one stored value, shared scales included: 8.25 for mxfp8.
@@ -127,5 +128,9 @@ bool computes(const Format& format);
 /// significant bits, the exponents of float (its subnormals included); with exactly 24 significant bits, only
 /// nearest-even.
 bool fits_float_carrier(const Format& format);
+
+/// Whether a double holds every value of the format: at most 53 significant bits. Else it takes the wide carrier
+/// (kernels/wide_carrier.h).
+bool fits_double_carrier(const Format& format);
 
 }  // namespace udnn

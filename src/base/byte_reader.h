@@ -23,6 +23,9 @@
 
 namespace udnn::base {
 
+/// "1 byte", "2 bytes"
+inline std::string counted_bytes(std::size_t count) { return fmt::format("{} byte{}", count, count == 1 ? "" : "s"); }
+
 class ByteReader {
  public:
   /// `name` begins every refusal: the file.
@@ -47,7 +50,8 @@ class ByteReader {
   /// The next `count` bytes, borrowed.
   Result<std::span<const std::byte>> bytes(std::size_t count, std::string_view field) {
     if (count > remaining())
-      return invalid("{}: offset {}: {} left, expected {} ({})", name_, offset_, counted(remaining()), count, field);
+      return invalid("{}: offset {}: {} left, expected {} ({})", name_, offset_, counted_bytes(remaining()), count,
+                     field);
     return bytes_.subspan(std::exchange(offset_, offset_ + count), count);
   }
 
@@ -74,7 +78,7 @@ class ByteReader {
   /// Files have the size that they say: bytes too many are an error like bytes too few.
   Status expect_end() const {
     if (remaining() == 0) return {};
-    return invalid("{}: offset {}: {} left, expected the end", name_, offset_, counted(remaining()));
+    return invalid("{}: offset {}: {} left, expected the end", name_, offset_, counted_bytes(remaining()));
   }
 
   /// "NAME: offset N: ...", for what the reader itself cannot know:
@@ -85,8 +89,6 @@ class ByteReader {
   }
 
  private:
-  static std::string counted(std::size_t count) { return fmt::format("{} byte{}", count, count == 1 ? "" : "s"); }
-
   template <std::unsigned_integral T>
   Result<T> integer(std::string_view field, bool big_endian) {
     const auto taken = bytes(sizeof(T), field);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "src/base/atomic_file.h"
@@ -31,6 +32,14 @@ std::size_t padding(std::size_t offset) noexcept {
   return over == 0 ? 0 : Container::kAlignment - over;
 }
 
+// "89 55 44 4e": bytes for people.
+std::string hexadecimal(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes)
+    fmt::format_to(std::back_inserter(text), "{}{:02x}", text.empty() ? "" : " ", static_cast<unsigned char>(byte));
+  return text;
+}
+
 // Rows of the table, before they are believed.
 struct Entry {
   std::size_t at;  // in the file
@@ -45,7 +54,8 @@ class Parser {
   Parser(std::span<const std::byte> file, const std::string& name) : file_(file), reader_(file, name) {}
 
   Result<std::vector<Section>> run() {
-    for (const auto step : {&Parser::fixed_part, &Parser::table, &Parser::trailer, &Parser::payload})
+    for (const auto step :
+         {&Parser::fixed_part, &Parser::table, &Parser::trailer, &Parser::payload, &Parser::whole_file})
       if (Status status = (this->*step)(); !status.ok()) return status;
     return std::move(sections_);
   }
@@ -55,7 +65,8 @@ class Parser {
   Status fixed_part() {
     const auto magic = reader_.text(kMagic.size(), "magic");
     if (!magic) return magic.error();
-    if (*magic != kMagic) return reader_.refuse(0, "another magic, expected that of a .udnn file");
+    if (*magic != kMagic)
+      return reader_.refuse(0, "{}, expected {} (the magic of a .udnn file)", hexadecimal(*magic), hexadecimal(kMagic));
     const auto order = reader_.little<std::uint32_t>("byte order");
     if (!order) return order.error();
     if (*order != kByteOrder) return reader_.refuse(8, "byte order {:08x}, expected {:08x}", *order, kByteOrder);
@@ -64,12 +75,14 @@ class Parser {
     if (*version == 0) return reader_.refuse(12, "version 0, expected {}", Container::kVersion);
     if (*version > Container::kVersion)
       return refusal(StatusCode::kUnsupported,
-                     "{}: version {} of the format, this program reads up to {}: it takes a later uDNN", reader_.name(),
+                     "{}: offset 12: version {}, expected at most {} (written by a later uDNN)", reader_.name(),
                      *version, Container::kVersion);
     const auto length = reader_.little<std::uint64_t>("length of the file");
     if (!length) return length.error();
-    if (*length != file_.size())
-      return reader_.refuse(16, "length {}, expected the {} of the file", *length, file_.size());
+    if (file_.size() < *length) return reader_.refuse(file_.size(), "end of the file, expected at {}", *length);
+    if (file_.size() > *length)
+      return reader_.refuse(static_cast<std::size_t>(*length), "{} more, expected the end of the file",
+                            counted_bytes(file_.size() - static_cast<std::size_t>(*length)));
     const auto count = reader_.little<std::uint32_t>("number of sections");
     if (!count) return count.error();
     const auto table_bytes = reader_.little<std::uint32_t>("length of the table");
@@ -90,7 +103,7 @@ class Parser {
     const auto crc = check.little<std::uint32_t>("check sum of the table");
     if (!crc) return crc.error();
     if (const std::uint32_t found = crc32c(file_.first(table_end_)); found != *crc)
-      return reader_.refuse(table_end_, "check sum {:08x}, expected {:08x} of the table", *crc, found);
+      return reader_.refuse(0, "check sum {:08x} of the table, expected {:08x}", found, *crc);
 
     std::set<std::string_view> names;
     entries_.reserve(count_);
@@ -121,10 +134,13 @@ class Parser {
     const auto crc = reader_.little<std::uint32_t>("check sum of a section");
     if (!crc) return crc.error();
     const auto first = narrow<std::size_t>(*offset), bytes = narrow<std::size_t>(*length);
-    if (!first || !bytes) return reader_.refuse(at, "section '{}' beyond the addresses of this machine", *name);
+    if (!first || !bytes)
+      return reader_.refuse(at, "section '{}' at {} with {} bytes, expected what this machine can address", *name,
+                            *offset, *length);
     return Entry{at, std::string(*name), *first, *bytes, *crc};
   }
 
+  // Whether the file ends as one; what the check sum says of it comes last, because it cannot say where the fault is.
   Status trailer() {
     if (file_.size() - table_end_ < kCheckBytes + kTrailerBytes)
       return reader_.refuse(table_end_, "{} bytes left, expected at least {}", file_.size() - table_end_,
@@ -134,12 +150,12 @@ class Parser {
     if (Status status = end.seek(payload_end_, "trailer"); !status.ok()) return status;
     const auto crc = end.little<std::uint32_t>("check sum of the file");
     if (!crc) return crc.error();
+    file_crc_ = *crc;
     const auto magic = end.text(kEndMagic.size(), "end magic");
     if (!magic) return magic.error();
     if (*magic != kEndMagic)
-      return reader_.refuse(payload_end_ + kCheckBytes, "another end, expected that of a .udnn file");
-    if (const std::uint32_t found = crc32c(file_.first(payload_end_)); found != *crc)
-      return reader_.refuse(payload_end_, "check sum {:08x}, expected {:08x} of the file", *crc, found);
+      return reader_.refuse(payload_end_ + kCheckBytes, "{}, expected {} (the end of a .udnn file)",
+                            hexadecimal(*magic), hexadecimal(kEndMagic));
     return end.expect_end();
   }
 
@@ -151,17 +167,25 @@ class Parser {
       if (entry.offset != expected)
         return reader_.refuse(entry.at, "section '{}' at {}, expected at {}", entry.name, entry.offset, expected);
       if (expected > payload_end_ || entry.length > payload_end_ - expected)
-        return reader_.refuse(entry.offset, "section '{}' of {} bytes, expected at most {}", entry.name, entry.length,
+        return reader_.refuse(entry.at, "section '{}' of {} bytes, expected at most {}", entry.name, entry.length,
                               payload_end_ - std::min(payload_end_, expected));
       if (Status status = expect_zeros(end, expected); !status.ok()) return status;
       const auto bytes = file_.subspan(entry.offset, entry.length);
       if (const std::uint32_t found = crc32c(bytes); found != entry.crc)
-        return reader_.refuse(entry.offset, "check sum {:08x}, expected {:08x} of section '{}'", entry.crc, found,
-                              entry.name);
+        return reader_.refuse(entry.offset, "check sum {:08x} of section '{}', expected {:08x}", found, entry.name,
+                              entry.crc);
       sections_.push_back({entry.name, bytes});
       end = entry.offset + entry.length;
     }
-    if (end != payload_end_) return reader_.refuse(end, "length {} of no section, expected 0", payload_end_ - end);
+    if (end != payload_end_)
+      return reader_.refuse(end, "{} of no section, expected the check sum of the file",
+                            counted_bytes(payload_end_ - end));
+    return {};
+  }
+
+  Status whole_file() {
+    if (const std::uint32_t found = crc32c(file_.first(payload_end_)); found != file_crc_)
+      return reader_.refuse(0, "check sum {:08x} of the file, expected {:08x}", found, file_crc_);
     return {};
   }
 
@@ -177,6 +201,7 @@ class Parser {
   std::size_t count_ = 0;
   std::size_t table_end_ = 0;
   std::size_t payload_end_ = 0;
+  std::uint32_t file_crc_ = 0;
   std::vector<Entry> entries_;
   std::vector<Section> sections_;
 };
@@ -205,7 +230,13 @@ Result<Container> Container::parse(std::vector<std::byte> file, std::string name
 Result<std::span<const std::byte>> Container::section(std::string_view section_name) const {
   for (const Section& section : sections_)
     if (section.name == section_name) return section.bytes;
-  return invalid("{}: no section '{}', expected one", name_, section_name);
+  return invalid("{}: offset {}: no section '{}' in the table, expected one", name_, kFixedBytes, section_name);
+}
+
+std::string Container::place(std::string_view section_name) const {
+  const auto bytes = section(section_name);
+  if (!bytes) return fmt::format("{}: section '{}'", name_, section_name);
+  return fmt::format("{}: offset {}: section '{}'", name_, bytes->data() - file_.data(), section_name);
 }
 
 Status write_container(const std::string& path, std::span<const Section> sections) {

@@ -59,6 +59,9 @@ class Container {
   /// Errors: kInvalidArgument, naming the file and the section.
   Result<std::span<const std::byte>> section(std::string_view section_name) const;
 
+  /// "m.udnn: offset 192: section 'header'": how a refusal of what stands in it begins.
+  std::string place(std::string_view section_name) const;
+
  private:
   Container(std::vector<std::byte> file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
 

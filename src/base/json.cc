@@ -59,9 +59,12 @@ void write(std::string_view text, std::string& out) {
   out += '"';
 }
 
-void write(double number, std::string& out) {
+void write(double number, NonFinite non_finite, std::string& out) {
   if (!std::isfinite(number)) {
-    out += std::isnan(number) ? "\"nan\"" : number > 0 ? "\"inf\"" : "\"-inf\"";
+    out += non_finite == NonFinite::kNull ? "null"
+           : std::isnan(number)           ? "\"nan\""
+           : number > 0                   ? "\"inf\""
+                                          : "\"-inf\"";
     return;
   }
   char digits[32];
@@ -71,20 +74,20 @@ void write(double number, std::string& out) {
   if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
 }
 
-void write(const Value& value, std::string& out) {
+void write(const Value& value, NonFinite non_finite, std::string& out) {
   if (const auto* flag = value.get<bool>()) {
     out += *flag ? "true" : "false";
   } else if (const auto* integer = value.get<std::int64_t>()) {
     out += std::to_string(*integer);
   } else if (const auto* number = value.get<double>()) {
-    write(*number, out);
+    write(*number, non_finite, out);
   } else if (const auto* text = value.get<std::string>()) {
     write(std::string_view(*text), out);
   } else if (value.is_array()) {
     out += '[';
     for (const Value& item : value.items()) {
       if (&item != value.items().data()) out += ',';
-      write(item, out);
+      write(item, non_finite, out);
     }
     out += ']';
   } else if (value.is_object()) {
@@ -93,7 +96,7 @@ void write(const Value& value, std::string& out) {
       if (&member != value.members().data()) out += ',';
       write(std::string_view(member.first), out);
       out += ':';
-      write(member.second, out);
+      write(member.second, non_finite, out);
     }
     out += '}';
   } else {
@@ -206,9 +209,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
-std::string to_json(const Value& value) {
+std::string to_json(const Value& value, NonFinite non_finite) {
   std::string out;
-  write(value, out);
+  write(value, non_finite, out);
   return out;
 }
 

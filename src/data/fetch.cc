@@ -168,6 +168,7 @@ Status fetch(const RegisteredSet& set, const FetchOptions& options, Say say) {
   for (const RegisteredFile* file : wanted.files())
     text += fmt::format("\n  {}  {} bytes, {}{}", file->name, file->bytes, file->sha256 == nullptr ? "" : "sha256 ",
                         file->sha256 == nullptr ? "no checksum known" : file->sha256);
+  if (set.origin != nullptr) text.append("\n").append(how_to_get(set));
   return {StatusCode::kIoError, std::move(text)};
 }
 

@@ -35,8 +35,8 @@ Result<Dataset> load_registered(const RegisteredSet& set, const LoadOptions& opt
   if (!folder) {
     std::vector<std::string_view> names;
     for (const RegisteredFile& file : set.files) names.emplace_back(file.name);
-    return base::invalid("{}: not there, expected {} in {}; get it with: udnn data get {}", set.name,
-                         fmt::join(names, ", "), home_of(set, options.data_root), set.name);
+    return base::invalid("{}: not there, expected {} in {}; {}", set.name, fmt::join(names, ", "),
+                         home_of(set, options.data_root), how_to_get(set));
   }
   if (set.kind == SetKind::kCifar) return load_cifar(*folder);
   const auto files = find_idx_files(*folder);

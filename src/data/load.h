@@ -23,10 +23,10 @@ namespace udnn::data {
 
 struct LoadOptions {
   std::string data_root = default_data_root();
-  double test_fraction = 0.2;        ///< above 0, below 1; of data that come without a test part
-  std::uint64_t seed = 0;            ///< which rows those are
-  std::string csv_label;             ///< name of the column of labels; empty: the last one
-  std::optional<std::size_t> limit;  ///< at most so many samples of each part, the first ones; at least 1
+  double test_fraction = 0.2;             ///< above 0, below 1; of data that come without a test part
+  std::uint64_t seed = 0;                 ///< which rows those are
+  std::string csv_label = {};             ///< name of the column of labels; empty: the last one
+  std::optional<std::size_t> limit = {};  ///< at most so many samples of each part, the first ones; at least 1
 
   static std::string default_data_root();  ///< $UDNN_DATA, else $HOME/.cache/udnn
 };

@@ -93,7 +93,9 @@ constexpr std::array<RegisteredSet, 4> kSets{{
      kCifarNames,
      kCifarFiles,
      {},
-     "not stated"},
+     "not stated",
+     "cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html",
+     "cifar-10-batches-bin"},
 }};
 
 bool exists(const std::string& path) {
@@ -119,6 +121,12 @@ const RegisteredSet* find_set(std::string_view name) noexcept {
 }
 
 std::string home_of(const RegisteredSet& set, const std::string& data_root) { return data_root + "/" + set.name; }
+
+std::string how_to_get(const RegisteredSet& set) {
+  if (set.origin == nullptr) return fmt::format("get it with: udnn data get {}", set.name);
+  return fmt::format("no package has it: unpack {}, then: udnn data get {} --from {}", set.origin, set.name,
+                     set.unpacked);
+}
 
 Status check_file(const std::string& path, const RegisteredFile& file,
                   base::FunctionRef<Status(std::span<const std::byte>)> use) {

@@ -48,6 +48,8 @@ struct RegisteredSet {
   std::span<const RegisteredFile> files;
   std::span<const Source> sources;  ///< in the order in which they are tried
   const char* licence;
+  const char* origin = nullptr;    ///< where no source has it: the archive, and the page that offers it
+  const char* unpacked = nullptr;  ///< the folder that the archive becomes
 };
 
 std::span<const RegisteredSet> registered_sets() noexcept;
@@ -57,6 +59,9 @@ const RegisteredSet* find_set(std::string_view name) noexcept;
 
 /// DATA_ROOT/NAME: where fetch() puts the files, and where the user may.
 std::string home_of(const RegisteredSet& set, const std::string& data_root);
+
+/// What people can do to have it: "get it with: udnn data get mnist"; where fetch() has no source, where it is offered.
+std::string how_to_get(const RegisteredSet& set);
 
 enum class FileState : std::uint8_t { kMissing, kRight, kWrong };
 

@@ -129,4 +129,9 @@ Result<NetworkDescription> network_from_value(const base::Field& table);
 /// those above; kUnsupported for networks that are known and come later (maxout, bag).
 Result<NetworkDescription> find_network(const std::string& name_or_line_or_path, Shape input, std::size_t classes);
 
+/// The same where no data say what it reads: a line or a path, and no built-in name.
+Result<NetworkDescription> find_network(const std::string& line_or_path);
+
+bool is_built_in_network(std::string_view name) noexcept;
+
 }  // namespace udnn::network

@@ -41,12 +41,16 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineConfig& config) {
   if (Status status = config.precision.covers(names); !status.ok())
     return base::invalid("--precision: {}", status.message());
 
-  bool needs_double = false;
+  bool needs_double = false, needs_wide = false;
   for (const std::string& name : names) {
-    for (const Role role : kRounded) needs_double |= !fits_float_carrier(config.precision.format(name, role));
+    for (const Role role : kRounded) {
+      needs_double |= !fits_float_carrier(config.precision.format(name, role));
+      needs_wide |= !fits_double_carrier(config.precision.format(name, role));
+    }
     if (config.precision.names_accumulator(name))
       needs_double |= !ops::accumulates_in_float(config.precision.format(name, Role::kAccumulator));
   }
+  if (needs_wide) return create_in<kernels::Wide>(config, **table);
   return needs_double ? create_in<double>(config, **table) : create_in<float>(config, **table);
 }
 

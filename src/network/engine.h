@@ -76,11 +76,12 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   virtual ~Engine() = default;
 
-  /// The carrier is float where every format of the plan fits, else double.
+  /// The carrier is float where every format of the plan fits, else double, and wide (kernels/wide_carrier.h) where one
+  /// has more than 53 significant bits.
   /// Errors: what the plan asks for and does not compute yet (named), what does not fit together, kOutOfMemory.
   static Result<std::unique_ptr<Engine>> create(const EngineConfig& config);
 
-  virtual std::string_view carrier() const noexcept = 0;  ///< "float" or "double"
+  virtual std::string_view carrier() const noexcept = 0;  ///< "float", "double" or "wide"
   virtual std::string_view isa() const noexcept = 0;
   virtual std::size_t inputs() const noexcept = 0;
   virtual std::size_t outputs() const noexcept = 0;
@@ -111,10 +112,10 @@ class Engine {
 
   /// What a file may keep, in a fixed order; values() and set_values() take the place in it.
   virtual std::vector<StoredTensor> tensors() const = 0;
-  virtual std::vector<double> values(std::size_t tensor) const = 0;  ///< exactly
+  virtual std::vector<kernels::Wide> values(std::size_t tensor) const = 0;  ///< exactly
   /// `initial`: a master copy is rounded to its format; else the values are taken as they are, and `scales` with them.
   /// Errors: kInvalidArgument (another size).
-  virtual Status set_values(std::size_t tensor, std::span<const double> values, bool initial,
+  virtual Status set_values(std::size_t tensor, std::span<const kernels::Wide> values, bool initial,
                             std::span<const numbers::Scale> scales) = 0;
 
   /// Ranges of dynamic formats, in a fixed order.

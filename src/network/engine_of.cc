@@ -34,6 +34,7 @@ ops::InitializerKind initializer_for(ops::ActivationKind kind) noexcept {
   return rectifies ? ops::InitializerKind::kHeUniform : ops::InitializerKind::kGlorotUniform;
 }
 
+/// What running statistics are stored in.
 template <class T>
 Format carrier_format() {
   constexpr bool kIsFloat = sizeof(T) == sizeof(float);
@@ -513,8 +514,8 @@ std::vector<StoredTensor> EngineOf<T>::tensors() const {
 }
 
 template <class T>
-std::vector<double> EngineOf<T>::values(std::size_t index) const {
-  std::vector<double> values;
+std::vector<kernels::Wide> EngineOf<T>::values(std::size_t index) const {
+  std::vector<kernels::Wide> values;
   std::size_t at = 0;
   visit_tensors([&](const Parameter<T>&, std::string_view, const RoleQuantizer<T>*, std::span<T> held) {
     if (at++ == index) values.assign(held.begin(), held.end());
@@ -523,7 +524,7 @@ std::vector<double> EngineOf<T>::values(std::size_t index) const {
 }
 
 template <class T>
-Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values, bool initial,
+Status EngineOf<T>::set_values(std::size_t index, std::span<const kernels::Wide> values, bool initial,
                                std::span<const numbers::Scale> scales) {
   Status status = base::invalid("tensor {}: expected one of those there are", index);
   std::size_t at = 0;
@@ -533,7 +534,8 @@ Status EngineOf<T>::set_values(std::size_t index, std::span<const double> values
       status = base::invalid("{}: {} values, expected {}", p.name, values.size(), held.size());
       return;
     }
-    std::transform(values.begin(), values.end(), held.begin(), [](double value) { return static_cast<T>(value); });
+    std::transform(values.begin(), values.end(), held.begin(),
+                   [](kernels::Wide value) { return static_cast<T>(value); });
     if (initial && quantizer != nullptr && role == "m") round_initially(*quantizer, held);
     if (!initial && role == "w" && scales.size() == p.weight_scales.size())
       p.weight_scales.assign(scales.begin(), scales.end());
@@ -591,5 +593,6 @@ Status EngineOf<T>::set_ranges(std::span<const double> ranges) {
 
 template class EngineOf<float>;
 template class EngineOf<double>;
+template class EngineOf<kernels::Wide>;
 
 }  // namespace udnn::network

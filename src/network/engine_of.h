@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "src/base/aligned_array.h"
@@ -25,7 +26,7 @@ class EngineOf final : public Engine {
 
   explicit EngineOf(const kernels::KernelTable& table) : table_(&table) {}
 
-  std::string_view carrier() const noexcept override { return sizeof(T) == sizeof(float) ? "float" : "double"; }
+  std::string_view carrier() const noexcept override { return kCarrier; }
   std::string_view isa() const noexcept override { return table_->isa; }
   std::size_t inputs() const noexcept override { return inputs_; }
   std::size_t outputs() const noexcept override { return outputs_; }
@@ -43,8 +44,8 @@ class EngineOf final : public Engine {
   std::vector<std::string> layer_names() const override;
 
   std::vector<StoredTensor> tensors() const override;
-  std::vector<double> values(std::size_t tensor) const override;
-  Status set_values(std::size_t tensor, std::span<const double> values, bool initial,
+  std::vector<kernels::Wide> values(std::size_t tensor) const override;
+  Status set_values(std::size_t tensor, std::span<const kernels::Wide> values, bool initial,
                     std::span<const numbers::Scale> scales) override;
   std::vector<double> ranges() const override;
   Status set_ranges(std::span<const double> ranges) override;
@@ -52,6 +53,10 @@ class EngineOf final : public Engine {
   double parameter_bits() const noexcept override;
 
  private:
+  static constexpr std::string_view kCarrier = std::is_same_v<T, float>           ? "float"
+                                               : std::is_same_v<T, kernels::Wide> ? "wide"
+                                                                                  : "double";
+
   // An add layer sends its error to the layer whose output it added, besides the one before it.
   struct Skip {
     std::size_t from;    // stage

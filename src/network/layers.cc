@@ -463,5 +463,7 @@ template Made<float> make_layer<float>(const LayerSpec&, const LayerSetting&, co
                                        const kernels::KernelTable&);
 template Made<double> make_layer<double>(const LayerSpec&, const LayerSetting&, const double*,
                                          const kernels::KernelTable&);
+template Made<kernels::Wide> make_layer<kernels::Wide>(const LayerSpec&, const LayerSetting&, const kernels::Wide*,
+                                                       const kernels::KernelTable&);
 
 }  // namespace udnn::network

@@ -12,6 +12,7 @@
 #include "src/base/ceil_div.h"
 #include "src/base/container.h"
 #include "src/base/json.h"
+#include "src/base/one_line.h"
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
 #include "src/numbers/block_scale.h"
@@ -69,10 +70,20 @@ int code_bits(const Format& format) {
   return format.block != 0 ? format.bits : static_cast<int>(std::ceil(storage_bits(format)));
 }
 
-Result<numbers::Quantizer<double>> coder_of(const Format& format) {
+using kernels::Wide;
+
+/// Calls work(coder, a value of its carrier) with the coder of a format, in double or where that is too narrow in Wide.
+template <class Work>
+Status with_coder(const Format& format, Work work) {
   const auto table = machine::chosen_kernel_table();
   if (!table) return table.error();
-  return numbers::Quantizer<double>::create(format, **table);
+  const auto with = [&](auto zero) -> Status {
+    const auto coder = numbers::Quantizer<decltype(zero)>::create(format, **table);
+    if (!coder) return coder.error();
+    work(*coder, zero);
+    return {};
+  };
+  return fits_double_carrier(format) ? with(0.0) : with(Wide{0});
 }
 
 /// The scales of blocks, which come first: of nvfp4 that of the tensor, a float; then a byte for each block.
@@ -106,13 +117,14 @@ Result<std::vector<double>> units_from(const StoredTensor& tensor, std::span<con
   const bool has_tensor_scale = tensor.format.family == Family::kNvfp4 && version > 1;
   const std::size_t size = version == 1 ? 8 * blocks : blocks + (has_tensor_scale ? 4 : 0);
   if (bytes.size() < size)
-    return base::invalid("{}: {} bytes, expected the {} of {} blocks first", what, bytes.size(), size, blocks);
+    return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", what, bytes.size(), size,
+                         blocks);
   const auto front = bytes.first(size);
   bytes = bytes.subspan(size);
   if (version == 1) {
     auto units = doubles_of(front, what);
     for (const double unit : *units)
-      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 or more", what, unit);
+      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 to 2^300", what, unit);
     return units;
   }
   double of_tensor = 1;
@@ -134,11 +146,13 @@ Result<std::vector<double>> units_from(const StoredTensor& tensor, std::span<con
   return units;
 }
 
-Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const double> values) {
-  const auto coder = coder_of(tensor.format);
-  if (!coder) return coder.error();
+Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<const Wide> values) {
   std::vector<std::uint64_t> codes(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) codes[i] = coder->encode(values[i], scale_of(tensor, i));
+  const Status status = with_coder(tensor.format, [&](const auto& coder, auto zero) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      codes[i] = coder.encode(static_cast<decltype(zero)>(values[i]), scale_of(tensor, i));
+  });
+  if (!status.ok()) return status;
   auto scales = block_scales_of(tensor);
   if (!scales) return scales.error();
   std::vector<std::byte> bytes = std::move(*scales);
@@ -148,8 +162,8 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
 }
 
 /// Reads the scales of blocks into `tensor`.
-Result<std::vector<double>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, std::int64_t version,
-                                     const std::string& what) {
+Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, std::int64_t version,
+                                   const std::string& what) {
   const std::size_t count = count_of(tensor);
   if (tensor.format.block != 0) {
     const auto units = units_from(tensor, bytes, version, what);
@@ -162,11 +176,12 @@ Result<std::vector<double>> unpacked(StoredTensor& tensor, std::span<const std::
   if (bytes.size() != (count * bits + 7) / 8)
     return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8,
                          count, bits);
-  const auto coder = coder_of(tensor.format);
-  if (!coder) return coder.error();
   const auto codes = numbers::unpack(bytes, static_cast<int>(bits), count);
-  std::vector<double> values(count);
-  for (std::size_t i = 0; i < count; ++i) values[i] = coder->decode(codes[i], scale_of(tensor, i));
+  std::vector<Wide> values(count);
+  const Status status = with_coder(tensor.format, [&](const auto& coder, auto) {
+    for (std::size_t i = 0; i < count; ++i) values[i] = coder.decode(codes[i], scale_of(tensor, i));
+  });
+  if (!status.ok()) return status;
   return values;
 }
 
@@ -252,7 +267,7 @@ Result<EngineConfig> read_config(const base::Field& header) {
   if (!version) return version.error();
   if (*version < 1) return header["version"].refuse(fmt::format("1 to {}", kFormatVersion));
   if (*version > kFormatVersion)
-    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {}: written by a later version of uDNN",
+    return base::refusal(StatusCode::kUnsupported, "{}: {}, expected at most {} (written by a later uDNN)",
                          header["version"].place(), *version, kFormatVersion);
   const auto network = header["network"].text();
   if (!network) return network.error();
@@ -285,7 +300,8 @@ Status read_tensor(const base::Field& entry, StoredTensor& tensor) {
   const auto role = entry["role"].text();
   if (!role) return role.error();
   if (*name != tensor.name || *role != tensor.role)
-    return entry.refuse(fmt::format("{} in role {}", tensor.name, tensor.role));
+    return base::invalid("{}: {} in role {}, expected {} in role {}", entry.place(), base::one_line(*name),
+                         base::one_line(*role), tensor.name, tensor.role);
   const auto format = entry["format"].text();
   if (!format) return format.error();
   const auto parsed = parse_format(*format);
@@ -312,6 +328,10 @@ void draw_for_inference(Engine& engine) {
 
 }  // namespace
 
+std::uint64_t parameter_bytes(const Engine& engine) {
+  return static_cast<std::uint64_t>(std::ceil(engine.parameter_bits() / 8));
+}
+
 Status save_model(const std::string& path, const Model& model, ModelKind kind) {
   const std::vector<StoredTensor> all = model.engine->tensors();
   std::vector<StoredTensor> tensors;
@@ -335,10 +355,11 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   if (!container) return container.error();
   const auto header_bytes = container->section("header");
   if (!header_bytes) return header_bytes.error();
+  const std::string place = container->place("header");
   const auto header =
-      base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, path);
+      base::parse_json({reinterpret_cast<const char*>(header_bytes->data()), header_bytes->size()}, place);
   if (!header) return header.error();
-  const base::Field root(*header, path);
+  const base::Field root(*header, place);
 
   auto config = read_config(root);
   if (!config) return config.error();
@@ -366,32 +387,39 @@ Result<Model> load_model(const std::string& path, const LoadModelOptions& option
   const auto entries = root["tensors"].items();
   if (!entries) return entries.error();
   std::size_t at = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!belongs(all[i], kind, all)) continue;
+  const auto pass_over_state = [&] {
     while (!options.training && at < entries->size()) {
       const auto role = (*entries)[at]["role"].text();
       if (!role || !role->starts_with("s")) break;
       ++at;
     }
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!belongs(all[i], kind, all)) continue;
+    pass_over_state();
     if (at == entries->size())
-      return base::invalid("{}: {} tensors, expected one more: {} in role {}", path, at, all[i].name, all[i].role);
+      return base::invalid("{}: {} tensors, expected one more: {} in role {}", root["tensors"].place(), at, all[i].name,
+                           all[i].role);
     if (Status status = read_tensor((*entries)[at], all[i]); !status.ok()) return status;
     const std::string section = fmt::format("t{}", at);
     const auto bytes = container->section(section);
     if (!bytes) return bytes.error();
-    const auto values = unpacked(all[i], *bytes, version, fmt::format("{}: section {}", path, section));
+    const auto values = unpacked(all[i], *bytes, version, container->place(section));
     if (!values) return values.error();
     if (Status status = model.engine->set_values(i, *values, false, all[i].scales); !status.ok())
-      return base::invalid("{}: {}", path, status.message());
+      return base::invalid("{}: {}", container->place(section), status.message());
     ++at;
   }
+  pass_over_state();
+  if (at < entries->size())
+    return base::invalid("{}: {} tensors, expected {}", root["tensors"].place(), entries->size(), at);
 
   const auto range_bytes = container->section("ranges");
   if (!range_bytes) return range_bytes.error();
-  const auto ranges = doubles_of(*range_bytes, path + ": section ranges");
+  const auto ranges = doubles_of(*range_bytes, container->place("ranges"));
   if (!ranges) return ranges.error();
   if (Status status = model.engine->set_ranges(*ranges); !status.ok())
-    return base::invalid("{}: {}", path, status.message());
+    return base::invalid("{}: {}", container->place("ranges"), status.message());
   if (model.has_master) draw_for_inference(*model.engine);
   return model;
 }
@@ -456,7 +484,9 @@ std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout
   std::vector<base::NamedTensor> exported;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!belongs(all[i], ModelKind::kModel, all)) continue;
-    base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = engine.values(i)};
+    const std::vector<Wide> values = engine.values(i);
+    base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = {}};
+    tensor.values.assign(values.begin(), values.end());
     const bool fits_float = std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });
@@ -483,7 +513,8 @@ Status import_tensors(Engine& engine, std::span<const base::NamedTensor> tensors
     if (shape != all[i].shape)
       return base::invalid("tensor '{}': shape {}, expected {}{}", name, fmt::join(shape, "x"),
                            fmt::join(all[i].shape, "x"), layout == TensorLayout::kTorch ? " (in our order)" : "");
-    if (Status status = engine.set_values(i, values, true, {}); !status.ok()) return status;
+    if (Status status = engine.set_values(i, std::vector<Wide>(values.begin(), values.end()), true, {}); !status.ok())
+      return status;
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (!used[i]) return base::invalid("tensor '{}': no parameter of the network has this name", tensors[i].name);

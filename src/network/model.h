@@ -37,6 +37,9 @@ struct Model {
                            ///< be drawn again
 };
 
+/// Weights at the width of w, biases at that of m, rounded up to a whole byte.
+std::uint64_t parameter_bytes(const Engine& engine);
+
 /// Written whole or not at all. A kModel file holds the weights of the last draw. Errors: kIoError, naming the path.
 Status save_model(const std::string& path, const Model& model, ModelKind kind);
 
@@ -59,7 +62,7 @@ Status copy_parameters(const Engine& from, Engine& to);
 /// [inputs, outputs]; kTorch: conv [oc, ic, kh, kw], fc [outputs, inputs], and names end in ".weight" and ".bias".
 /// Norms: gain, shift, running statistics keep their names.
 /// Weights of an fc that follows an image keep our order of its inputs, NHWC as in Keras; PyTorch flattens NCHW, so
-/// there the network flattens x.permute(0, 2, 3, 1).
+/// there the network flattens x.permute(0, 2, 3, 1). Values of more than 53 significant bits are rounded to double.
 enum class TensorLayout { kKeras, kTorch };
 
 std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout);

@@ -208,7 +208,9 @@ std::uint64_t ParameterSet<T>::lost() const noexcept {
 
 template void draw_weights<float>(Worker&, std::span<Parameter<float>* const>, const Pass&) noexcept;
 template void draw_weights<double>(Worker&, std::span<Parameter<double>* const>, const Pass&) noexcept;
+template void draw_weights<kernels::Wide>(Worker&, std::span<Parameter<kernels::Wide>* const>, const Pass&) noexcept;
 template class ParameterSet<float>;
 template class ParameterSet<double>;
+template class ParameterSet<kernels::Wide>;
 
 }  // namespace udnn::network

@@ -32,6 +32,13 @@ struct Token {
   std::size_t column;  // from 1
 };
 
+std::vector<std::string_view> activation_names() {
+  std::vector<std::string_view> names;
+  for (const ops::ActivationInfo& activation : ops::all_activations())
+    if (activation.kind != ops::ActivationKind::kNone) names.push_back(activation.name);
+  return names;
+}
+
 class LineParser {
  public:
   explicit LineParser(std::string_view line) : line_(base::one_line(std::string(line))) {
@@ -119,8 +126,7 @@ class LineParser {
     for (const std::string_view option : options)
       if (option != "activation") known.push_back(option);
     if (contains(options, "activation"))
-      for (const ops::ActivationInfo& activation : ops::all_activations())
-        if (activation.kind != ops::ActivationKind::kNone) known.push_back(activation.name);
+      for (const std::string_view name : activation_names()) known.push_back(name);
     return base::did_you_mean(text, known);
   }
 
@@ -181,9 +187,18 @@ Status read_word(const base::Field& field, const Word& word, Draft& draft) {
   return word.set(draft, *text) ? Status() : field.refuse(word.expected);
 }
 
+// A misspelled function is refused with the one that looks most like it, as in the line.
+Status know_activation(const base::Field& field) {
+  const auto text = field.text();
+  const auto words = text ? split(*text) : std::vector<std::string_view>();
+  if (words.empty() || ops::find_activation(words[0]) != nullptr) return {};  // what else is wrong, read_word() says
+  return invalid("{}: unknown activation '{}'{}", field.place(), base::one_line(std::string(words[0])),
+                 base::did_you_mean(words[0], activation_names()));
+}
+
 Status read_layer(const base::Field& table, Draft& draft) {
   const auto kind = table["kind"].text();
-  if (!kind) return kind.error();
+  if (!kind) return table["kind"].refuse("a layer like \"fc\"");
   const auto words = split(*kind);
   draft.info = words.empty() ? nullptr : find_kind(words[0]);
   if (draft.info == nullptr)
@@ -207,9 +222,13 @@ Status read_layer(const base::Field& table, Draft& draft) {
   }
   for (const std::string_view argument : arguments)
     if (Status status = read_word(table[argument], word(argument), draft); !status.ok()) return status;
-  for (const std::string_view option : options)
-    if (table[option].exists())
-      if (Status status = read_word(table[option], word(option), draft); !status.ok()) return status;
+  for (const std::string_view option : options) {
+    const base::Field field = table[option];
+    if (!field.exists()) continue;
+    if (option == "activation")
+      if (Status status = know_activation(field); !status.ok()) return status;
+    if (Status status = read_word(field, word(option), draft); !status.ok()) return status;
+  }
   return {};
 }
 
@@ -297,7 +316,7 @@ Result<NetworkDescription> network_from_value(const base::Field& table) {
   }
   if (!input) return input_field.refuse(kShapeRule);
   const auto layers = table["layer"].items();
-  if (!layers) return layers.error();
+  if (!layers) return table["layer"].refuse("tables, [[layer]] before each");
   std::vector<Draft> drafts;
   for (const base::Field& layer : *layers) {
     Draft draft;
@@ -307,39 +326,68 @@ Result<NetworkDescription> network_from_value(const base::Field& table) {
   return infer_shapes(*input, drafts);
 }
 
+namespace {
+
+std::vector<std::string_view> built_in_names() {
+  std::vector<std::string_view> names;
+  for (const BuiltIn& built_in : kBuiltIns) names.push_back(built_in.name);
+  return names;
+}
+
+}  // namespace
+
+bool is_built_in_network(std::string_view name) noexcept {
+  return std::any_of(std::begin(kBuiltIns), std::end(kBuiltIns),
+                     [&](const BuiltIn& built_in) { return built_in.name == name; });
+}
+
+Result<NetworkDescription> find_network(const std::string& line_or_path) {
+  const std::string& what = line_or_path;
+  if (std::find(std::begin(kToCome), std::end(kToCome), what) != std::end(kToCome))
+    return base::refusal(StatusCode::kUnsupported, "network: '{}' is known and comes later, expected one of {}", what,
+                         fmt::join(built_in_names(), ", "));
+  if (is_built_in_network(what))
+    return invalid("network: '{}' is made for data, expected a line or a .toml file where there are none", what);
+  if (is_name(what)) return invalid("network: unknown name '{}'{}", what, base::did_you_mean(what, built_in_names()));
+  if (!what.ends_with(".toml")) return parse_network(what);
+  const auto tree = base::read_toml(what);
+  if (!tree) return tree.error();
+  return network_from_value(base::Field(*tree, what));
+}
+
 Result<NetworkDescription> find_network(const std::string& name_or_line_or_path, Shape input, std::size_t classes) {
   const std::string& what = name_or_line_or_path;
-  std::vector<std::string_view> names;
   for (const BuiltIn& built_in : kBuiltIns) {
-    if (built_in.name != what) {
-      names.push_back(built_in.name);
-      continue;
-    }
+    if (built_in.name != what) continue;
     auto made = parse_network(built_in.line(input, classes));
     if (!made) return invalid("{} for an input of {}: {}", what, input.text(), made.error().message());
     return made;
   }
-  if (std::find(std::begin(kToCome), std::end(kToCome), what) != std::end(kToCome))
-    return base::refusal(StatusCode::kUnsupported, "network: '{}' is known and comes later, expected one of {}", what,
-                         fmt::join(names, ", "));
-
-  const auto read = [&]() -> Result<NetworkDescription> {
-    if (!what.ends_with(".toml")) return parse_network(what);
-    const auto tree = base::read_toml(what);
-    if (!tree) return tree.error();
-    return network_from_value(base::Field(*tree, what));
-  };
-  if (is_name(what)) return invalid("network: unknown name '{}'{}", what, base::did_you_mean(what, names));
-  auto network = read();
+  auto network = find_network(what);
   if (!network) return network;
   if (Status status = expect_fit(*network, input, classes); !status.ok()) return status;
   return network;
 }
 
+// "28x28x1 - conv 6 5x5 pad 2 relu - fc 10", as its test says.
+constexpr std::string_view kTomlExample = R"(  input = "28x28x1"
+  [[layer]]
+  kind = "conv"
+  channels = 6
+  kernel = "5x5"
+  pad = 2
+  activation = "relu"
+  [[layer]]
+  kind = "fc"
+  units = 10
+)";
+
 std::string network_help() {
   std::string help =
       "A network is a built-in name, a .toml file, or a line: an input, then layers, with ' - ' between them.\n\n"
-      "  28x28x1 - conv 6 5x5 pad 2 relu - maxpool 2 - fc 120 relu - fc 10\n\nBuilt-in:\n";
+      "  28x28x1 - conv 6 5x5 pad 2 relu - maxpool 2 - fc 120 relu - fc 10\n\n"
+      "In a .toml file each word is a key, and a layer a table of its own:\n\n";
+  help.append(kTomlExample).append("\nBuilt-in:\n");
   const auto append = [&]<class... Args>(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(help), format, std::forward<Args>(args)...);
   };

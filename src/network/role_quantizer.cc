@@ -15,7 +15,6 @@ Result<RoleQuantizer<T>> RoleQuantizer<T>::create(const Format& format, std::uin
   made.seed_ = seed;
   made.tensor_ = tensor;
   made.inner_ = inner;
-  made.traits_ = traits(format);
   if (made.quantizer_->needs_scale()) {
     auto tracker = numbers::RangeTracker<T>::create(format, table);
     if (!tracker) return tracker.error();
@@ -75,9 +74,7 @@ bool RoleQuantizer<T>::clips() const noexcept {
 template <class T>
 std::pair<T, T> RoleQuantizer<T>::range_of_values() const noexcept {
   if (format_.family == Family::kBinary || format_.family == Family::kTernary) return {T{-1}, T{1}};
-  const double lowest = (traits_.lowest - scale_.zero_point) * scale_.unit,
-               largest = (traits_.largest - scale_.zero_point) * scale_.unit;
-  return {static_cast<T>(lowest), static_cast<T>(largest)};
+  return quantizer_->ends(scale_);
 }
 
 template <class T>
@@ -161,5 +158,6 @@ void RoleQuantizer<T>::merge_statistics(std::size_t chunks) noexcept {
 
 template class RoleQuantizer<float>;
 template class RoleQuantizer<double>;
+template class RoleQuantizer<kernels::Wide>;
 
 }  // namespace udnn::network

@@ -110,7 +110,6 @@ class RoleQuantizer {
       : format_(format), quantizer_(std::move(quantizer)) {}
 
   Format format_;
-  FormatTraits traits_;
   std::optional<numbers::Quantizer<T>> quantizer_;
   std::optional<numbers::RangeTracker<T>> tracker_;
   numbers::Scale scale_;

@@ -102,5 +102,6 @@ std::size_t Stage<T>::bytes() const noexcept {
 
 template class Stage<float>;
 template class Stage<double>;
+template class Stage<kernels::Wide>;
 
 }  // namespace udnn::network

@@ -1,4 +1,5 @@
 #include "src/numbers/block_scale.h"
+#include "kernels/kernel_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -155,6 +156,8 @@ double block_unit_of(const Format& format, const FormatTraits& element, const T*
 template double block_unit_of(const Format&, const FormatTraits&, const float*, std::size_t, std::size_t,
                               double) noexcept;
 template double block_unit_of(const Format&, const FormatTraits&, const double*, std::size_t, std::size_t,
+                              double) noexcept;
+template double block_unit_of(const Format&, const FormatTraits&, const kernels::Wide*, std::size_t, std::size_t,
                               double) noexcept;
 
 namespace {

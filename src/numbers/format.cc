@@ -534,7 +534,7 @@ double storage_bits(const Format& format) {
   }
 }
 
-bool computes(const Format& format) { return traits(format).significant_bits <= std::numeric_limits<double>::digits; }
+bool computes(const Format& format) { return traits(format).significant_bits <= 64; }
 
 bool fits_float_carrier(const Format& format) {
   constexpr int kDigits = std::numeric_limits<float>::digits;
@@ -555,6 +555,10 @@ bool fits_float_carrier(const Format& format) {
   const double unit = format.scale_rule == ScaleRule::kFixed ? format.scale_value : 1;
   if (unit < 0x1p-126 || unit > std::ldexp(1.0, 126 - format.bits)) return false;
   return t.min_exponent >= -149 && t.max_exponent <= 127;
+}
+
+bool fits_double_carrier(const Format& format) {
+  return traits(format).significant_bits <= std::numeric_limits<double>::digits;
 }
 
 }  // namespace udnn

@@ -96,5 +96,6 @@ double range_by_rule(const Format& format, std::span<const std::uint32_t> bins, 
 
 template void count_magnitudes(const float*, std::size_t, std::size_t, std::span<std::uint32_t>) noexcept;
 template void count_magnitudes(const double*, std::size_t, std::size_t, std::span<std::uint32_t>) noexcept;
+template void count_magnitudes(const kernels::Wide*, std::size_t, std::size_t, std::span<std::uint32_t>) noexcept;
 
 }  // namespace udnn::numbers

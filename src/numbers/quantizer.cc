@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <tuple>
+#include <type_traits>
 
 #include "src/base/bits.h"
 #include "src/base/philox.h"
@@ -24,6 +26,22 @@ constexpr std::size_t kBlock = 256;   ///< elements whose scales, words and resu
 constexpr std::size_t kDrawn = 1024;  ///< elements whose words are drawn at once where they have no scales: 4 KiB of L1
 
 bool has_integer_codes(Family family) noexcept { return family == Family::kInt || family == Family::kUnsignedInt; }
+
+/// Whether a Quantizer<Wide> rounds to the format.
+bool computes_in_wide(const Format& format) noexcept {
+  switch (format.family) {
+    case Family::kFloat:
+    case Family::kOcpFloat:
+    case Family::kFixed:
+    case Family::kUnsignedFixed:
+    case Family::kDynamicFixed:
+    case Family::kTernary:
+    case Family::kBinary:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::uint32_t upper_bits(int count) noexcept {
   return count == 0 ? 0 : ~std::uint32_t{0} << static_cast<unsigned>(32 - count);
@@ -48,6 +66,7 @@ kernels::FloatGrid<T> float_grid(const Format& format, const FormatTraits& t) no
 /// Every value of T is one of the format, and infinity stays infinity.
 template <class T>
 bool is_carrier(const Format& format) noexcept {
+  if (std::is_same_v<T, kernels::Wide>) return false;
   const bool has_all = format.exponent_bits == (sizeof(T) == 4 ? 8 : 11) &&
                        format.mantissa_bits == std::numeric_limits<T>::digits - 1 && !format.flushes_subnormals;
   return has_all && std::isinf(beyond_range(format, 0, false)) && std::isinf(beyond_range(format, 0, true));
@@ -139,8 +158,9 @@ double beyond_range(const Format& format, double largest, bool is_negative) noex
 
 template <class T>
 struct Quantizer<T>::ScaledBlock {
+  using Real = kernels::RealOf<T>;
   double unit[kBlock], lowest[kBlock], highest[kBlock], threshold[kBlock];
-  double lowest_value[kBlock], highest_value[kBlock];
+  Real lowest_value[kBlock], highest_value[kBlock];
   std::size_t period = kBlock;  ///< elements of a full piece
 
   kernels::ScaledGrid grid(const Format& format) const noexcept {
@@ -159,27 +179,30 @@ struct Quantizer<T>::ScaledBlock {
   }
 
   void copy(std::size_t from, std::size_t to) noexcept {
-    for (double* values : {unit, lowest, highest, threshold, lowest_value, highest_value}) values[to] = values[from];
+    for (double* values : {unit, lowest, highest, threshold}) values[to] = values[from];
+    for (Real* values : {lowest_value, highest_value}) values[to] = values[from];
   }
 
   /// The first `count` entries go on as they began.
   void repeat(std::size_t from, std::size_t count) noexcept {
-    for (double* values : {unit, lowest, highest, threshold, lowest_value, highest_value})
-      for (std::size_t i = from; i < count; ++i) values[i] = values[i - from];
+    for (std::size_t i = from; i < count; ++i) copy(i - from, i);
   }
 };
 
 template <class T>
 Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::KernelTable& table) {
-  if (!computes(format)) {
-    return base::refusal(StatusCode::kUnsupported,
-                         "{}: {} significant bits need the wide carrier, which this version lacks; expected at most 53",
-                         to_string(format), traits(format).significant_bits);
-  }
-  const bool is_double = sizeof(T) == sizeof(double);
-  if (!is_double && !fits_float_carrier(format) && !is_carrier<T>(format) &&
+  constexpr bool kIsFloat = std::is_same_v<T, float>, kIsWide = std::is_same_v<T, kernels::Wide>;
+  if (kIsFloat && !fits_float_carrier(format) && !is_carrier<T>(format) &&
       !(format.family == Family::kFloat && format.exponent_bits <= 8 && format.mantissa_bits <= 23))
     return base::invalid("{}: does not fit the float carrier, expected double", to_string(format));
+  if (!kIsWide && !fits_double_carrier(format))
+    return base::refusal(StatusCode::kUnsupported, "{}: {} significant bits, expected at most {} in the double carrier",
+                         to_string(format), traits(format).significant_bits, std::numeric_limits<double>::digits);
+  if (kIsWide && !computes_in_wide(format))
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: does not compute beside formats of more than {} significant bits, where only fE.M, e4m3 "
+                         "and their like, fx, ufx, dfx, t2 and b1 do",
+                         to_string(format), std::numeric_limits<double>::digits);
 
   Quantizer made;
   made.format_ = format;
@@ -190,9 +213,9 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
     case Family::kFloat:
     case Family::kOcpFloat:
       made.float_grid_ = float_grid<T>(format, made.traits_);
-      made.method_ = is_carrier<T>(format)                          ? Method::kIdentity
-                     : format.exponent_bits == (is_double ? 11 : 8) ? Method::kWideFloat
-                                                                    : Method::kNarrowFloat;
+      made.method_ = is_carrier<T>(format)                                     ? Method::kIdentity
+                     : !kIsWide && format.exponent_bits == (kIsFloat ? 8 : 11) ? Method::kWideFloat
+                                                                               : Method::kNarrowFloat;
       break;
     case Family::kFixed:
     case Family::kUnsignedFixed:
@@ -239,9 +262,9 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
 
 template <class T>
 Status Quantizer<T>::accepts(const Scale& scale) const {
-  constexpr bool kIsDouble = sizeof(T) == sizeof(double);
-  const double least = kIsDouble ? 0x1p-900 : 0x1p-126;
-  const double most = kIsDouble ? 0x1p900 : std::ldexp(1.0, 126 - format_.bits);
+  constexpr bool kIsFloat = std::is_same_v<T, float>;
+  const double least = kIsFloat ? 0x1p-126 : 0x1p-900;
+  const double most = kIsFloat ? std::ldexp(1.0, 126 - format_.bits) : 0x1p900;
   switch (method_) {
     case Method::kDynamicFixed:
     case Method::kInteger:
@@ -273,13 +296,26 @@ template <class T>
 kernels::FixedGrid<T> Quantizer<T>::fixed_grid(double unit) const noexcept {
   const bool is_dynamic = method_ == Method::kDynamicFixed;
   const double step = is_dynamic ? unit : std::ldexp(1.0, -format_.fraction_bits);
-  const double codes = is_dynamic ? 1 : std::ldexp(1.0, format_.fraction_bits);
+  // From the width: traits_ has them as doubles, which 64 bits do not fit.
+  const bool is_signed = format_.family != Family::kUnsignedFixed;
+  const T modulus = std::ldexp(T{1}, format_.bits), highest = (is_signed ? modulus / 2 : modulus) - 1;
+  const bool is_symmetric = is_dynamic && format_.overflow != Overflow::kWrap;
   return {static_cast<T>(step),
           static_cast<T>(1 / step),
-          static_cast<T>(traits_.lowest * codes),
-          static_cast<T>(traits_.largest * codes),
-          static_cast<T>(std::ldexp(1.0, format_.bits)),
+          is_signed ? -highest - (is_symmetric ? 0 : 1) : T{0},
+          highest,
+          modulus,
           upper_bits(format_.random_bits)};
+}
+
+template <class T>
+std::pair<T, T> Quantizer<T>::ends(const Scale& scale) const noexcept {
+  if (method_ == Method::kFixed || method_ == Method::kDynamicFixed) {
+    const kernels::FixedGrid<T> grid = fixed_grid(scale.unit);
+    return {grid.lowest * grid.unit, grid.highest * grid.unit};
+  }
+  return {static_cast<T>((traits_.lowest - scale.zero_point) * scale.unit),
+          static_cast<T>((traits_.largest - scale.zero_point) * scale.unit)};
 }
 
 template <class T>
@@ -395,6 +431,8 @@ void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_
   }
   ScaledBlock block;
   block.set(0, traits_, is_scaled() || method_ == Method::kDynamicFixed || method_ == Method::kPower ? used : Scale{});
+  if (std::is_same_v<T, kernels::Wide> && (method_ == Method::kFixed || method_ == Method::kDynamicFixed))
+    std::tie(block.lowest_value[0], block.highest_value[0]) = ends(used);
   block.repeat(1, std::min(count, kBlock));
   run_pieces(x, q, count, first_element, draw, fixed, block, statistics);
 }
@@ -507,7 +545,7 @@ template <class T>
 std::uint64_t Quantizer<T>::encode(T value, const Scale& scale) const noexcept {
   const auto wide = static_cast<double>(value);
   const double unit = format_.scale_rule == ScaleRule::kFixed ? given_unit_ : scale.unit;
-  double code = 0;
+  kernels::RealOf<T> code = 0;
   switch (format_.family) {
     case Family::kFloat:
     case Family::kOcpFloat:
@@ -533,15 +571,16 @@ std::uint64_t Quantizer<T>::encode(T value, const Scale& scale) const noexcept {
       break;
     case Family::kFixed:
     case Family::kUnsignedFixed:
-      code = std::ldexp(wide, format_.fraction_bits);
+      code = std::ldexp(kernels::RealOf<T>{value}, format_.fraction_bits);
       break;
     case Family::kDynamicFixed:
-      code = wide / unit;
+      code = value / unit;
       break;
     default:
       code = std::nearbyint(wide / unit) + scale.zero_point;
       break;
   }
+  if (code >= 0x1p63) return static_cast<std::uint64_t>(code);
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(code)) & low_bits(format_.bits);
 }
 
@@ -549,8 +588,8 @@ template <class T>
 T Quantizer<T>::decode(std::uint64_t code, const Scale& scale) const noexcept {
   const double given = format_.scale_rule == ScaleRule::kFixed ? given_unit_ : scale.unit;
   const double unit = format_.is_unit ? 1 : given;
-  const auto signed_code = static_cast<double>(sign_extended(code, format_.bits));
-  const auto unsigned_code = static_cast<double>(code & low_bits(format_.bits));
+  const auto signed_code = static_cast<kernels::RealOf<T>>(sign_extended(code, format_.bits));
+  const auto unsigned_code = static_cast<kernels::RealOf<T>>(code & low_bits(format_.bits));
   switch (format_.family) {
     case Family::kFloat:
     case Family::kOcpFloat:
@@ -581,5 +620,6 @@ T Quantizer<T>::decode(std::uint64_t code, const Scale& scale) const noexcept {
 
 template class Quantizer<float>;
 template class Quantizer<double>;
+template class Quantizer<kernels::Wide>;
 
 }  // namespace udnn::numbers

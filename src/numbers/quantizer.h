@@ -18,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/kernel_table.h"
 #include "udnn/format.h"
@@ -36,12 +37,13 @@ struct Draw {
 using udnn::Scale;
 using udnn::TensorStatistics;
 
-/// A value, free to copy. All of run() may be called by any thread; nothing in it allocates.
+/// T: float, double or kernels::Wide. A value, free to copy. All of run() may be called by any thread; nothing in it
+/// allocates.
 template <class T>
 class Quantizer {
  public:
-  /// Errors: kUnsupported (the format does not compute yet), kInvalidArgument (it does not fit the carrier T; a block
-  /// cannot keep its fix=S).
+  /// Errors: kUnsupported (more than 53 significant bits in a float or double; a family that does not compute in a
+  /// Wide), kInvalidArgument (it does not fit the carrier T; a block cannot keep its fix=S).
   static Result<Quantizer> create(const Format& format, const kernels::KernelTable& table);
 
   const Format& format() const noexcept { return format_; }
@@ -58,6 +60,9 @@ class Quantizer {
   /// Errors: kInvalidArgument (dfx, po2: not a power of two; a unit that is not positive or too close to the ends of T;
   /// a zero point that is no code).
   Status accepts(const Scale& scale) const;
+
+  /// The least and the largest finite value at that scale.
+  std::pair<T, T> ends(const Scale& scale) const noexcept;
 
   /// q[i] = round(x[i]); x may be q; any alignment. first_element: the place of x[0] in its tensor. statistics: null
   /// for none, else added to. Blocks follow one another from x[0] on; the last may be shorter. Precondition:

@@ -175,5 +175,6 @@ void RangeTracker<T>::load(const std::array<double, kState>& state) noexcept {
 
 template class RangeTracker<float>;
 template class RangeTracker<double>;
+template class RangeTracker<kernels::Wide>;
 
 }  // namespace udnn::numbers

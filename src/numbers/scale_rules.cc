@@ -13,7 +13,7 @@ namespace udnn::numbers {
 namespace {
 
 template <class T>
-constexpr bool kIsDouble = sizeof(T) == sizeof(double);
+constexpr bool kIsDouble = !std::is_same_v<T, float>;  // or wider
 
 double largest_code(const Format& format) noexcept { return std::ldexp(1.0, format.bits - 1) - 1; }
 
@@ -177,13 +177,19 @@ void weight_scales(const Format& format, const T* w, std::size_t rows, std::size
 
 template double clamped_exponent<float>(const Format&, double) noexcept;
 template double clamped_exponent<double>(const Format&, double) noexcept;
+template double clamped_exponent<kernels::Wide>(const Format&, double) noexcept;
 template double least_exponent<float>(const Format&, double) noexcept;
 template double least_exponent<double>(const Format&, double) noexcept;
+template double least_exponent<kernels::Wide>(const Format&, double) noexcept;
 template Scale integer_scale<float>(const Format&, double, double) noexcept;
 template Scale integer_scale<double>(const Format&, double, double) noexcept;
+template Scale integer_scale<kernels::Wide>(const Format&, double, double) noexcept;
 template Scale tensor_scale<float>(const Format&, double) noexcept;
 template Scale tensor_scale<double>(const Format&, double) noexcept;
+template Scale tensor_scale<kernels::Wide>(const Format&, double) noexcept;
 template void weight_scales<float>(const Format&, const float*, std::size_t, std::size_t, Scale*) noexcept;
 template void weight_scales<double>(const Format&, const double*, std::size_t, std::size_t, Scale*) noexcept;
+template void weight_scales<kernels::Wide>(const Format&, const kernels::Wide*, std::size_t, std::size_t,
+                                           Scale*) noexcept;
 
 }  // namespace udnn::numbers

@@ -116,6 +116,10 @@ bool accumulates_in_float(const Format& format) {
 
 template <class T>
 Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernels::KernelTable& table) {
+  if (std::is_same_v<T, kernels::Wide>)
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: no narrow accumulator beside formats of more than 53 significant bits, expected none",
+                         to_string(format));
   constexpr bool kIsDouble = sizeof(T) == sizeof(double);
   Accumulator made;
   if (ops::is_carrier(format, kIsDouble)) return made;
@@ -166,5 +170,6 @@ void Accumulator<T>::add(std::size_t count, const T* terms, T* sums) const noexc
 
 template class Accumulator<float>;
 template class Accumulator<double>;
+template class Accumulator<kernels::Wide>;
 
 }  // namespace udnn::ops

@@ -107,9 +107,13 @@ template void activate(const kernels::ElementwiseKernels<float>&, ActivationKind
                        std::size_t) noexcept;
 template void activate(const kernels::ElementwiseKernels<double>&, ActivationKind, double, const double*, double*,
                        std::size_t) noexcept;
+template void activate(const kernels::ElementwiseKernels<kernels::Wide>&, ActivationKind, double, const kernels::Wide*,
+                       kernels::Wide*, std::size_t) noexcept;
 template void activation_backward(const kernels::ElementwiseKernels<float>&, ActivationKind, double, const float*,
                                   const float*, float*, std::size_t) noexcept;
 template void activation_backward(const kernels::ElementwiseKernels<double>&, ActivationKind, double, const double*,
                                   const double*, double*, std::size_t) noexcept;
+template void activation_backward(const kernels::ElementwiseKernels<kernels::Wide>&, ActivationKind, double,
+                                  const kernels::Wide*, const kernels::Wide*, kernels::Wide*, std::size_t) noexcept;
 
 }  // namespace udnn::ops

@@ -581,5 +581,6 @@ Conv2d<T>::~Conv2d() = default;
 
 template class Conv2d<float>;
 template class Conv2d<double>;
+template class Conv2d<kernels::Wide>;
 
 }  // namespace udnn::ops

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/kernel_table.h"
 #include "src/base/philox.h"
 #include "src/base/refusal.h"
 
@@ -59,5 +60,6 @@ void Dropout<T>::backward(Worker& worker, std::size_t count, std::uint32_t step,
 
 template class Dropout<float>;
 template class Dropout<double>;
+template class Dropout<kernels::Wide>;
 
 }  // namespace udnn::ops

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <type_traits>
 
 namespace udnn::ops {
 
@@ -43,7 +44,9 @@ void Gemm<T>::run(Worker& worker, const GemmOperands<T>& operands, Finish<T> fin
     const std::size_t column = vectors.begin * kernel_->lanes;
     const std::size_t cols = std::min(vectors.end * kernel_->lanes, n) - column;
     // Narrow accumulators take all of k at once: their chunks go on, and rounding leaves time to wait for b.
-    const std::size_t most = accumulator_.is_carrier() ? kKc : k;
+    // So does the wide carrier, which rounds a sum once.
+    const bool in_passes = accumulator_.is_carrier() && !std::is_same_v<T, kernels::Wide>;
+    const std::size_t most = in_passes ? kKc : k;
     std::size_t first_k = 0;
     do {  // once, if k = 0: then c is the start
       const std::size_t depth = std::min(most, k - first_k);
@@ -98,7 +101,9 @@ void column_sums(Worker& worker, const T* x, std::size_t rows, std::size_t cols,
 
 template class Gemm<float>;
 template class Gemm<double>;
+template class Gemm<kernels::Wide>;
 template void column_sums(Worker&, const float*, std::size_t, std::size_t, float*) noexcept;
 template void column_sums(Worker&, const double*, std::size_t, std::size_t, double*) noexcept;
+template void column_sums(Worker&, const kernels::Wide*, std::size_t, std::size_t, kernels::Wide*) noexcept;
 
 }  // namespace udnn::ops

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/kernel_table.h"
 #include "src/base/philox.h"
 
 namespace udnn::ops {
@@ -22,5 +23,7 @@ template void initialize<float>(InitializerKind, std::size_t, std::size_t, std::
                                 std::span<float>) noexcept;
 template void initialize<double>(InitializerKind, std::size_t, std::size_t, std::uint64_t, std::uint32_t,
                                  std::span<double>) noexcept;
+template void initialize<kernels::Wide>(InitializerKind, std::size_t, std::size_t, std::uint64_t, std::uint32_t,
+                                        std::span<kernels::Wide>) noexcept;
 
 }  // namespace udnn::ops

@@ -60,6 +60,17 @@ std::size_t BatchNorm<T>::shared_scratch(std::size_t rows) const noexcept {
   return 2 * config_.channels * chunks_of(rows);
 }
 
+namespace {
+
+/// Files hold running statistics as doubles at most, so that is what a network goes on with too.
+template <class T>
+T as_stored(T value) noexcept {
+  if constexpr (std::is_same_v<T, kernels::Wide>) return static_cast<double>(value);
+  return value;
+}
+
+}  // namespace
+
 template <class T>
 void BatchNorm<T>::forward_training(Worker& worker, std::size_t rows, const T* x, const T* gain, const T* bias,
                                     T* running_mean, T* running_variance, T* saved, T* y, Scratch<T> scratch,
@@ -90,9 +101,9 @@ void BatchNorm<T>::forward_training(Worker& worker, std::size_t rows, const T* x
   for (std::size_t j = my_channels.begin; j < my_channels.end && rows != 0; ++j) {
     const T squares = scratch.shared[j];
     factor[j] = T{1} / std::sqrt(squares / count + static_cast<T>(config_.epsilon));
-    running_mean[j] += momentum * (mean[j] - running_mean[j]);
+    running_mean[j] = as_stored(running_mean[j] + momentum * (mean[j] - running_mean[j]));
     const T unbiased = rows > 1 ? squares / static_cast<T>(rows - 1) : squares;
-    running_variance[j] += momentum * (unbiased - running_variance[j]);
+    running_variance[j] = as_stored(running_variance[j] + momentum * (unbiased - running_variance[j]));
   }
   worker.barrier();
 
@@ -245,7 +256,9 @@ void LayerNorm<T>::backward(Worker& worker, std::size_t rows, const T* x, const 
 
 template class BatchNorm<float>;
 template class BatchNorm<double>;
+template class BatchNorm<kernels::Wide>;
 template class LayerNorm<float>;
 template class LayerNorm<double>;
+template class LayerNorm<kernels::Wide>;
 
 }  // namespace udnn::ops

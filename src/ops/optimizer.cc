@@ -179,7 +179,9 @@ void limit_column_norms(T* w, std::size_t rows, std::size_t channels, Range colu
 
 template class Optimizer<float>;
 template class Optimizer<double>;
+template class Optimizer<kernels::Wide>;
 template void limit_column_norms<float>(float*, std::size_t, std::size_t, Range, double) noexcept;
 template void limit_column_norms<double>(double*, std::size_t, std::size_t, Range, double) noexcept;
+template void limit_column_norms<kernels::Wide>(kernels::Wide*, std::size_t, std::size_t, Range, double) noexcept;
 
 }  // namespace udnn::ops

@@ -213,7 +213,9 @@ void AvgPool2d<T>::backward(Worker& worker, std::size_t batch, const T* dy, T* d
 
 template class MaxPool2d<float>;
 template class MaxPool2d<double>;
+template class MaxPool2d<kernels::Wide>;
 template class AvgPool2d<float>;
 template class AvgPool2d<double>;
+template class AvgPool2d<kernels::Wide>;
 
 }  // namespace udnn::ops

@@ -56,13 +56,15 @@ void ProgressBar::start(std::string label, std::uint64_t total) {
   total_ = total;
   done_ = 0;
   shown_ = 0;
-  started_ = drawn_ = config_.seconds();
+  rate_ = 0;
+  drawn_ = config_.seconds();
   running_ = true;
 }
 
-void ProgressBar::update(std::uint64_t done, std::string_view note) {
+void ProgressBar::update(std::uint64_t done, double rate, std::string_view note) {
   if (!running_ || config_.style == ProgressStyle::kQuiet) return;
   done_ = done;
+  rate_ = rate;
   note_ = note;
   const double now = config_.seconds();
   const double wait = config_.style == ProgressStyle::kTerminal ? kTerminalSeconds : config_.line_seconds;
@@ -78,13 +80,11 @@ void ProgressBar::finish() {
 void ProgressBar::draw(double now) {
   drawn_ = now;
   shown_ = done_;
-  const double elapsed = now - started_;
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
   const double share = total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;
   const std::string percent = total_ > 0 ? fmt::format("{:.0f} %", std::floor(100 * share)) : std::to_string(done_);
-  const std::string speed = rate > 0 ? fmt::format("{} {}/s", human(rate), config_.unit) : "";
-  const bool ends = total_ > done_ && rate > 0;
-  const std::string left = ends ? clock_text(static_cast<double>(total_ - done_) / rate) + " left" : "";
+  const std::string speed = rate_ > 0 ? fmt::format("{} {}/s", human(rate_), config_.unit) : "";
+  const bool ends = total_ > done_ && rate_ > 0;
+  const std::string left = ends ? clock_text(static_cast<double>(total_ - done_) / rate_) + " left" : "";
 
   const bool on_terminal = config_.style == ProgressStyle::kTerminal;
   std::string line = label_;

@@ -41,9 +41,10 @@ class ProgressBar {
   /// A new stretch of `total` units, from zero: "epoch 2/5". `total` 0: not known.
   void start(std::string label, std::uint64_t total);
 
-  /// `done` units so far; `note` ("loss 0.0812") may be empty. Cheap when it is too early to draw: one look at the
-  /// clock.
-  void update(std::uint64_t done, std::string_view note = {});
+  /// `done` units so far, `rate` of them a second (0: not known), as whoever does the work measures it: the bar does
+  /// not know what was done before it began, nor what its time was spent on. `note` ("loss 0.0812") may be empty. Cheap
+  /// when it is too early to draw: one look at the clock.
+  void update(std::uint64_t done, double rate, std::string_view note = {});
 
   /// The end of the stretch: the line in its last state is removed from a terminal; elsewhere it is printed if it was
   /// not. Whoever has a result to print prints it after this.
@@ -59,7 +60,7 @@ class ProgressBar {
   std::string note_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;
-  double started_ = 0;
+  double rate_ = 0;
   double drawn_ = 0;         // when
   std::uint64_t shown_ = 0;  // done_ of the last drawing
   bool running_ = false;

@@ -97,7 +97,7 @@ Result<TrainResult> Network::train(const LabelledSamples& samples, const TrainCo
   return TrainResult{.loss = summary->loss,
                      .steps = summary->steps,
                      .lost_updates = trainer->state().lost_share(),
-                     .images_per_second = summary->images_per_second};
+                     .images_per_second = summary->pace.images_per_second()};
 }
 
 Status Network::predict(std::span<const float> x, std::span<double> y) {

@@ -74,11 +74,8 @@ Result<TrainerSummary> Trainer::run(const TrainerEvents& events) {
       base::shuffle(order, config_.seed, static_cast<std::uint32_t>(epoch));
       shuffled = epoch;
     }
-    if (events.stop && events.stop()) {
-      summary.stopped = true;
-      break;
-    }
-    if (Status status = step(epoch, order, events); !status.ok()) return status;
+    if (Status status = run_steps(epoch, order, last, events, summary.stopped); !status.ok()) return status;
+    if (summary.stopped) break;
     if (state_.step % per_epoch == 0)
       if (Status status = finish_epoch(epoch, events, summary); !status.ok()) return status;
   }
@@ -89,31 +86,62 @@ Result<TrainerSummary> Trainer::run(const TrainerEvents& events) {
   }
   summary.epochs = static_cast<std::size_t>(state_.step / per_epoch);
   summary.steps = state_.step;
-  summary.images_per_second = seconds_ > 0 ? static_cast<double>(samples_) / seconds_ : 0;
+  summary.pace = pace_;
   draw_weights(network::kInferenceStep);
   return summary;
 }
 
-Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, const TrainerEvents& events) {
+// The rest of an epoch is one region: between two steps the workers wait at a barrier while worker 0 does what comes
+// there. A region for each step would cost a meeting of OpenMP's, whose threads spin for milliseconds where others want
+// their CPU.
+Status Trainer::run_steps(std::size_t epoch, std::span<const std::uint32_t> order, std::uint64_t last,
+                          const TrainerEvents& events, bool& stopped) {
+  const std::uint64_t end = std::min<std::uint64_t>(last, (epoch + 1) * steps_per_epoch());
+  network::StepOrder orders;
+  network::StepOutcome outcome;
+  Status status;
+  bool goes_on = true;
+  team_->run([&](Worker& worker) {
+    while (true) {
+      std::chrono::steady_clock::time_point start;
+      if (worker.index == 0) {
+        stopped = goes_on && state_.step < end && events.stop && events.stop();
+        goes_on = goes_on && state_.step < end && !stopped;
+        if (goes_on) orders = next_orders(order);
+        start = std::chrono::steady_clock::now();
+      }
+      worker.barrier();
+      if (!goes_on) return;
+      engine_->train_step(worker, orders, outcome);
+      if (worker.index != 0) continue;
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      for (Pace* pace : {&pace_, &epoch_pace_}) {
+        pace->images += orders.batch.count;
+        pace->seconds += elapsed.count();
+      }
+      status = finish_step(epoch, order.size(), orders, outcome, events);
+      goes_on = status.ok();
+    }
+  });
+  return status;
+}
+
+network::StepOrder Trainer::next_orders(std::span<const std::uint32_t> order) const {
   const std::size_t per_epoch = steps_per_epoch();
   const std::size_t first = static_cast<std::size_t>(state_.step % per_epoch) * config_.batch;
   const std::size_t size = std::min(config_.batch, order.size() - first);
   const std::uint64_t total = std::max<std::uint64_t>(config_.steps, std::uint64_t{config_.epochs} * per_epoch);
-  const network::StepOrder orders{
+  return {
       .batch = {.source = source_, .rows = order.subspan(first, size), .count = size},
       .step = static_cast<std::uint32_t>(state_.step),
       .learning_rate = config_.schedule.rate(config_.learning_rate, state_.step, total, per_epoch),
       .collect = config_.collect_every > 0 && state_.step % config_.collect_every == 0,
   };
-  network::StepOutcome outcome;
-  const auto start = std::chrono::steady_clock::now();
-  team_->run([&](Worker& worker) { engine_->train_step(worker, orders, outcome); });
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  seconds_ += elapsed.count();
-  epoch_seconds_ += elapsed.count();
-  samples_ += size;
-  epoch_samples_ += size;
+}
 
+Status Trainer::finish_step(std::size_t epoch, std::size_t epoch_samples, const network::StepOrder& orders,
+                            const network::StepOutcome& outcome, const TrainerEvents& events) {
+  const std::size_t size = orders.batch.count;
   const std::uint64_t step = state_.step++;
   if (outcome.updated) {
     state_.epoch_loss += outcome.loss * static_cast<double>(size);
@@ -124,13 +152,16 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
   state_.skipped += outcome.updated ? 0 : 1;
   state_.skipped_in_a_row = outcome.updated ? 0 : state_.skipped_in_a_row + 1;
   if (events.on_step)
-    if (Status status = events.on_step({.epoch = epoch,
-                                        .step = step,
-                                        .samples = first + size,
-                                        .epoch_samples = order.size(),
-                                        .learning_rate = orders.learning_rate,
-                                        .collected = orders.collect,
-                                        .outcome = outcome});
+    if (Status status =
+            events.on_step({.epoch = epoch,
+                            .step = step,
+                            .samples = static_cast<std::size_t>(step % steps_per_epoch()) * config_.batch + size,
+                            .epoch_samples = epoch_samples,
+                            .mean_loss = state_.mean_loss(),
+                            .pace = epoch_pace_,
+                            .learning_rate = orders.learning_rate,
+                            .collected = orders.collect,
+                            .outcome = outcome});
         !status.ok())
       return status;
   if (state_.skipped_in_a_row >= kMaxSkippedInARow)
@@ -142,15 +173,11 @@ Status Trainer::step(std::size_t epoch, std::span<const std::uint32_t> order, co
 }
 
 Status Trainer::finish_epoch(std::size_t epoch, const TrainerEvents& events, TrainerSummary& summary) {
-  EpochEvent event{.epoch = epoch,
-                   .loss = state_.mean_loss(),
-                   .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(epoch_samples_) / epoch_seconds_ : 0,
-                   .validation = {}};
+  EpochEvent event{.epoch = epoch, .loss = state_.mean_loss(), .pace = epoch_pace_, .validation = {}};
   summary.loss = event.loss;
   state_.epoch_loss = 0;
   state_.epoch_samples = 0;
-  epoch_seconds_ = 0;
-  epoch_samples_ = 0;
+  epoch_pace_ = {};
   if (!validation_rows_.empty()) {
     draw_weights(network::kInferenceStep);
     event.validation = evaluate(*engine_, *team_, *source_, validation_rows_);

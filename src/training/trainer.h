@@ -51,24 +51,37 @@ struct TrainerState {
   }
 };
 
+/// What was trained in this process, and the time that the steps took: neither what a saved state brings along nor what
+/// happens between the steps (validation, saving, the events) is in it.
+struct Pace {
+  std::uint64_t images = 0;
+  double seconds = 0;
+
+  double images_per_second() const noexcept { return seconds > 0 ? static_cast<double>(images) / seconds : 0; }
+};
+
 struct StepEvent {
   std::size_t epoch = 0;    ///< from 0
   std::uint64_t step = 0;   ///< from 0
   std::size_t samples = 0;  ///< of this epoch, this step included
   std::size_t epoch_samples = 0;
+  double mean_loss =
+      0;           ///< of this epoch so far; after its last step what EpochEvent says. NaN: no step has updated yet
+  Pace pace = {};  ///< of this epoch so far
   double learning_rate = 0;
   bool collected = false;
   network::StepOutcome outcome = {};
 };
 
 struct EpochEvent {
-  std::size_t epoch = 0;         ///< from 0
-  double loss = 0;               ///< mean over the samples as they were trained on
-  double images_per_second = 0;  ///< of the epoch's training steps in this process
+  std::size_t epoch = 0;  ///< from 0
+  double loss = 0;        ///< mean over the samples as they were trained on
+  Pace pace = {};
   std::optional<Evaluation> validation;
 };
 
-/// What happens on the way. Each may be empty.
+/// What happens on the way. Each may be empty. on_step and stop are called by worker 0 while the others wait, and must
+/// not throw.
 struct TrainerEvents {
   std::function<Status(const StepEvent&)> on_step = {};
   std::function<Status(const EpochEvent&)> on_epoch = {};
@@ -80,10 +93,10 @@ struct TrainerEvents {
 struct TrainerSummary {
   std::size_t epochs = 0;  ///< completed
   std::uint64_t steps = 0;
-  double loss = 0;               ///< mean of the last completed epoch, else of the steps so far
-  double images_per_second = 0;  ///< over all training steps of this process
-  bool stopped = false;          ///< `stop` said so
-  bool stopped_early = false;    ///< patience ran out
+  double loss = 0;             ///< mean of the last completed epoch, else of the steps so far
+  Pace pace = {};              ///< over all epochs
+  bool stopped = false;        ///< `stop` said so
+  bool stopped_early = false;  ///< patience ran out
 };
 
 class Trainer {
@@ -105,7 +118,12 @@ class Trainer {
           const TrainerState& state)
       : engine_(&engine), team_(&team), source_(&source), config_(config), state_(state) {}
 
-  Status step(std::size_t epoch, std::span<const std::uint32_t> order, const TrainerEvents& events);
+  /// Up to the end of the epoch, or step `last`.
+  Status run_steps(std::size_t epoch, std::span<const std::uint32_t> order, std::uint64_t last,
+                   const TrainerEvents& events, bool& stopped);
+  network::StepOrder next_orders(std::span<const std::uint32_t> order) const;
+  Status finish_step(std::size_t epoch, std::size_t epoch_samples, const network::StepOrder& orders,
+                     const network::StepOutcome& outcome, const TrainerEvents& events);
   Status finish_epoch(std::size_t epoch, const TrainerEvents& events, TrainerSummary& summary);
   void draw_weights(std::uint32_t step);
 
@@ -117,8 +135,7 @@ class Trainer {
   TrainerConfig config_;
   TrainerState state_;
   std::vector<std::uint32_t> training_rows_, validation_rows_;
-  double seconds_ = 0, epoch_seconds_ = 0;
-  std::uint64_t samples_ = 0, epoch_samples_ = 0;  // in those seconds
+  Pace pace_, epoch_pace_;
 };
 
 }  // namespace udnn::training
