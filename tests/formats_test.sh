@@ -103,8 +103,8 @@ sed -n '/^<!-- udnn formats --markdown -->$/,/^<!-- end -->$/p' "$readme" | sed 
 "$udnn" formats --markdown >table.txt
 diff readme.txt table.txt >&2 || fail "$readme, between its two markers" 'another table (<)' 'what udnn formats --markdown prints (>)'
 [[ $(wc -l <table.txt) -gt 25 ]]
-shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +yes ' formats
-shows '^e4m3 +8 +±448 +4 +all +sat nan +yes ' formats
+shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +two' formats
+shows '^e4m3 +8 +±448 +4 +all +sat nan +OCP' formats
 shows '^:wrap +overflow ' formats
 shows '^\{"formats":\[\{"format":"fE\.M".*"modifiers":\[\{"modifier":":rne"' formats --json
 refuses 2 '' 'udnn: format excludes --markdown (see udnn formats --help)' formats e4m3 --markdown
@@ -117,7 +117,15 @@ shows '^  2\^-9 ▃▅▆███████████████ 2\^8$' fo
 shows '^0\.25 0\.28125 0\.3125' formats e4m3
 shows '^range +-64 to 63\.5$' formats int8:fix=0.5
 shows '^finite values +18437736874454810623$' formats fp64
-shows '^finite values +not counted: more than 53 significant bits$' formats fx32.32
+shows '^finite values +18446744073709551616$' formats fx32.32
+shows '^  2\^0 .*█ 2\^62$' formats fx64.0
+shows '^carrier +wide: 64 bits, in training alone$' formats fx64.0
+shows '^carrier +float$' formats e4m3
+shows '^range +-2 to 1\.984375$' formats mxint8
+shows '^  -2 .* 1\.984375$' formats mxint8
+shows '^0 0\.015625 0\.03125 ' formats mxint8
+shows '^range +-64 to 63\.5$' formats mxint8:fix=0.5
+shows '^finite values +4294967295$' formats posit32.2
 shows '^  -1 █ {31}█ {31}█ 1$' formats t2
 shows '"number_line":\{"lowest":-1\.0,"largest":1\.0,.*"powers_of_two":\{"first":0,"step":1,"counts":\[1\]\}\},"values":\[0\.0,1\.0,-1\.0\]' formats t2 --json
 
@@ -128,6 +136,9 @@ shows '^in e4m3, not in f4\.3: 14 of 253 values$' formats e4m3 f4.3
 shows '^  256 -256 288 -288 320 -320 352 -352 \.\.\.$' formats e4m3 f4.3
 shows '^in f4\.3, not in e4m3: none of 239 values$' formats e4m3 f4.3
 shows '^in fp64, not in fp32: 18437736870176620544 of 18437736874454810623 values, by exponents and mantissas$' formats fp64 fp32
-shows '^in fx32\.32, not in e4m3: not counted: fx32\.32: more than 53 significant bits$' formats fx32.32 e4m3
+shows '^in fx32\.32, not in e4m3: 18446744073709551363 of 18446744073709551616 values, by exponents and mantissas$' formats fx32.32 e4m3
+shows '^in fx64\.0, not in fp64: 18338657682652659712 of 18446744073709551616' formats fx64.0 fp64
+shows '^  0x20000000000001p0 -0x20000000000001p0 0x20000000000003p0 ' formats fx64.0 fp64
+shows '"count":"18338657682652659712","values":"18446744073709551616","enumerated":false,"first":\["0x20000000000001p0",' formats fx64.0 fp64 --json
 shows '"missing":\[\{"of":"e4m3","in":"f4\.3","count":14,"values":253,"enumerated":true,"first":\[256\.0,-256\.0,' formats e4m3 f4.3 --json
 refuses 2 '' 'udnn: format: At Most 2 required but received 3 (see udnn formats --help)' formats e4m3 f4.3 fp16

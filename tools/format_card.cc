@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -13,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "src/machine/isa.h"
+#include "src/numbers/block_scale.h"
 #include "src/numbers/format_table.h"
 #include "src/numbers/quantizer.h"
 #include "src/numbers/value_set.h"
@@ -24,6 +24,8 @@ namespace udnn::tools {
 
 namespace {
 
+using numbers::Count;
+using numbers::ExactValue;
 using numbers::Missing;
 using numbers::ValueSet;
 
@@ -31,18 +33,12 @@ constexpr std::size_t kColumns = 65;  ///< of a number line: odd, so that zero s
 constexpr int kListedBits = 8;
 constexpr std::size_t kFew = 8;  ///< missing values that are shown
 
-/// Why ValueSet has none of it.
-std::string_view why_uncounted(const Format& format) {
-  if (format.bits <= ValueSet::kEnumeratedBits) return "this version does not compute it";
-  return format.family == Family::kPosit ? "more than 16 bits, and no grid" : "more than 53 significant bits";
-}
-
 /// The facts as the format's values have them: fix=S is their scale, other scales are 1.
 FormatTraits facts_of(const Format& format) {
   FormatTraits t = traits(format);
   if (format.scale_rule != ScaleRule::kFixed) return t;
   for (double* fact : {&t.largest, &t.lowest, &t.smallest_normal, &t.smallest_subnormal, &t.spacing_at_one})
-    *fact *= format.scale_value;
+    *fact *= format.scale_value / numbers::unit_of_block_scale(format, 1, 1);  // mxint8: of one code
   return t;
 }
 
@@ -51,15 +47,16 @@ std::vector<double> listed_values(const Format& format) {
   std::vector<double> values;
   const auto coder = numbers::Quantizer<double>::create(format, *machine::usable_kernel_tables().front());
   if (!coder || format.bits > kListedBits) return values;
+  const Scale at_one{.unit = numbers::unit_of_block_scale(format, 1, 1)};
   for (std::uint64_t code = 0; code < std::uint64_t{1} << static_cast<unsigned>(format.bits); ++code)
-    if (numbers::is_code(format, code)) values.push_back(coder->decode(code, {}));
+    if (numbers::is_code(format, code)) values.push_back(coder->decode(code, at_one));
   return values;
 }
 
 /// How many values lie in each column.
 struct NumberLine {
-  std::vector<std::uint64_t> linear;  ///< of equal widths, from the lowest value to the largest
-  std::vector<std::uint64_t> powers;  ///< from 2^first on, `step` powers of two in each
+  std::vector<Count> linear;  ///< of equal widths, from the lowest value to the largest
+  std::vector<Count> powers;  ///< from 2^first on, `step` powers of two in each
   int first = 0;
   int step = 1;
 };
@@ -79,29 +76,38 @@ NumberLine number_line(const ValueSet& set) {
     line.linear.push_back(set.count_within(border(column), border(column + 1)));
   if (!(largest > 0)) return line;
   line.first = std::ilogb(set.least_positive());
-  const int powers = std::ilogb(largest) - line.first + 1;
+  int last = std::ilogb(largest);
+  if (set.count_within(std::ldexp(1.0, last), std::numeric_limits<double>::infinity()) == 0)
+    --last;  // rounded up to it
+  const int powers = last - line.first + 1;
   constexpr int kMost = kColumns;
   line.step = (powers + kMost - 1) / kMost;
-  for (int exponent = line.first; exponent <= std::ilogb(largest); exponent += line.step)
+  for (int exponent = line.first; exponent <= last; exponent += line.step)
     line.powers.push_back(set.count_within(std::ldexp(1.0, exponent), std::ldexp(1.0, exponent + line.step)));
   return line;
 }
 
 /// As high as the logarithm of one more.
-std::string heights(std::span<const std::uint64_t> counts) {
+std::string heights(std::span<const Count> counts) {
   std::vector<double> logarithms;
-  for (const std::uint64_t count : counts) logarithms.push_back(std::log2(1 + static_cast<double>(count)));
+  for (const Count count : counts) logarithms.push_back(std::log2(1 + static_cast<double>(count)));
   return report::bars(logarithms);
 }
 
-base::Value count_value(std::uint64_t count) {
-  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
-  return count <= kMost ? base::Value(count) : base::Value(std::to_string(count));  // an integer of JSON ends there
+base::Value count_value(Count count) {
+  constexpr auto kMost = static_cast<Count>(std::numeric_limits<std::int64_t>::max());  // an integer of JSON ends there
+  return count <= kMost ? base::Value(static_cast<std::int64_t>(count)) : base::Value(fmt::format("{}", count));
 }
 
-base::Value counts_value(std::span<const std::uint64_t> counts) {
+/// As a hexadecimal float where a double does not hold it.
+std::string text_of(const ExactValue& value) {
+  if (value.magnitude.is_double()) return fmt::format("{}", value.nearest());
+  return fmt::format("{}{:#x}p{}", value.is_negative ? "-" : "", value.magnitude.mantissa, value.magnitude.exponent);
+}
+
+base::Value counts_value(std::span<const Count> counts) {
   base::Value list = base::Value::array();
-  for (const std::uint64_t count : counts) list.push_back(count_value(count));
+  for (const Count count : counts) list.push_back(count_value(count));
   return list;
 }
 
@@ -118,7 +124,7 @@ base::Value number_line_value(const ValueSet& set) {
 std::string number_line_text(const ValueSet& set) {
   const NumberLine line = number_line(set);
   std::string text;
-  const auto add = [&](std::string_view what, const std::string& from, std::span<const std::uint64_t> counts,
+  const auto add = [&](std::string_view what, const std::string& from, std::span<const Count> counts,
                        const std::string& to) {
     if (counts.empty()) return;
     text += fmt::format("{}; the higher, the more (the highest column: {}):\n  {} {} {}\n", what,
@@ -137,7 +143,9 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
-std::string carrier_of(const Format& format) { return fits_float_carrier(format) ? "float" : "double"; }
+std::string carrier_of(const Format& format) {
+  return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "wide";
+}
 
 std::string listed(const std::vector<std::string_view>& spellings, std::string_view none) {
   return spellings.empty() ? std::string(none) : fmt::format("{}", fmt::join(spellings, " "));
@@ -149,31 +157,26 @@ report::Cell optional_cell(double value) { return value == 0 ? report::Cell("non
 
 report::Cell yes_or_no(bool is) { return {is ? "yes" : "no", base::Value(is)}; }
 
-std::string missing_text(const Format& a, const Format& b, const std::optional<ValueSet>& of,
-                         const std::optional<ValueSet>& in) {
+std::string missing_text(const Format& a, const Format& b, const ValueSet& of, const ValueSet& in) {
   const std::string title = fmt::format("in {}, not in {}: ", to_string(a), to_string(b));
-  const Format& uncounted = of ? b : a;
-  if (!of || !in) return fmt::format("{}not counted: {}: {}\n", title, to_string(uncounted), why_uncounted(uncounted));
-  const Missing missing = Missing::of(*of, *in, kFew);
-  if (missing.count == 0) return fmt::format("{}none of {} values\n", title, of->size());
-  return fmt::format("{}{} of {} values{}\n  {}{}\n", title, missing.count, of->size(),
-                     of->is_enumerated() ? "" : ", by exponents and mantissas", fmt::join(missing.first, " "),
-                     missing.count > missing.first.size() ? " ..." : "");
+  const Missing missing = Missing::of(of, in, kFew);
+  if (missing.count == 0) return fmt::format("{}none of {} values\n", title, of.size());
+  std::vector<std::string> first;
+  for (const ExactValue& value : missing.first) first.push_back(text_of(value));
+  return fmt::format("{}{} of {} values{}\n  {}{}\n", title, missing.count, of.size(),
+                     of.is_enumerated() ? "" : ", by exponents and mantissas", fmt::join(first, " "),
+                     missing.count > first.size() ? " ..." : "");
 }
 
-base::Value missing_value(const Format& a, const Format& b, const std::optional<ValueSet>& of,
-                          const std::optional<ValueSet>& in) {
-  base::Value value = base::Value::object({{"of", to_string(a)}, {"in", to_string(b)}});
-  if (!of || !in) {
-    value.set("count", base::Value());
-    return value;
-  }
-  const Missing missing = Missing::of(*of, *in, kFew);
+base::Value missing_value(const Format& a, const Format& b, const ValueSet& of, const ValueSet& in) {
+  const Missing missing = Missing::of(of, in, kFew);
   base::Value first = base::Value::array();
-  for (const double one : missing.first) first.push_back(one);
+  for (const ExactValue& value : missing.first)
+    first.push_back(value.magnitude.is_double() ? base::Value(value.nearest()) : base::Value(text_of(value)));
+  base::Value value = base::Value::object({{"of", to_string(a)}, {"in", to_string(b)}});
   value.set("count", count_value(missing.count));
-  value.set("values", count_value(of->size()));
-  value.set("enumerated", of->is_enumerated());
+  value.set("values", count_value(of.size()));
+  value.set("enumerated", of.is_enumerated());
   value.set("first", std::move(first));
   return value;
 }
@@ -184,7 +187,6 @@ base::Value card_value(const Format& format) {
   const FormatTraits t = facts_of(format);
   base::Value facts = base::Value::object({{"format", to_string(format)},
                                            {"bits", storage_bits(format)},
-                                           {"computes", computes(format)},
                                            {"carrier", carrier_of(format)},
                                            {"lowest", t.lowest},
                                            {"largest", t.largest},
@@ -195,10 +197,9 @@ base::Value card_value(const Format& format) {
                                            {"has_infinity", t.has_infinity},
                                            {"has_nan", t.has_nan},
                                            {"is_dynamic", t.is_dynamic}});
-  if (const auto set = ValueSet::of(format)) {
-    facts.set("finite_values", count_value(set->size()));
-    facts.set("number_line", number_line_value(*set));
-  }
+  const ValueSet set = ValueSet::of(format);
+  facts.set("finite_values", count_value(set.size()));
+  facts.set("number_line", number_line_value(set));
   if (const auto values = listed_values(format); !values.empty()) {
     base::Value list = base::Value::array();
     for (const double value : values) list.push_back(value);
@@ -209,7 +210,7 @@ base::Value card_value(const Format& format) {
 
 std::string card_text(const Format& format) {
   const FormatTraits t = facts_of(format);
-  const auto set = ValueSet::of(format);
+  const ValueSet set = ValueSet::of(format);
   const bool is_float = t.has_negative_zero;
   std::string text;
   const auto line = [&](std::string_view what, std::string_view value) {
@@ -217,7 +218,7 @@ std::string card_text(const Format& format) {
   };
   line("format", to_string(format));
   line("bits", fmt::format("{}", storage_bits(format)));
-  line("finite values", set ? fmt::format("{}", set->size()) : fmt::format("not counted: {}", why_uncounted(format)));
+  line("finite values", fmt::format("{}", set.size()));
   line("range", fmt::format("{} to {}", t.lowest + 0.0, t.largest));
   if (is_float) line("smallest normal", number(t.smallest_normal));
   line(is_float ? "smallest subnormal" : "smallest positive", number(t.smallest_subnormal));
@@ -229,8 +230,8 @@ std::string card_text(const Format& format) {
                                                          : "none to choose");
   line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
   line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
-  line("computes", computes(format) ? fmt::format("yes, in {}", carrier_of(format)) : "no, known by name only");
-  if (set) text += number_line_text(*set);
+  line("carrier", carrier_of(format) + (fits_double_carrier(format) ? "" : ": 64 bits, in training alone"));
+  text += number_line_text(set);
 
   const std::vector<double> values = listed_values(format);
   if (values.empty()) return text;
@@ -243,31 +244,30 @@ std::string card_text(const Format& format) {
 
 std::string pair_text(const Format& a, const Format& b) {
   const FormatTraits facts[] = {facts_of(a), facts_of(b)};
-  const std::optional<ValueSet> sets[] = {ValueSet::of(a), ValueSet::of(b)};
+  const ValueSet sets[] = {ValueSet::of(a), ValueSet::of(b)};
   report::Table table({"", to_string(a), to_string(b)});
   const auto row = [&](std::string_view what, auto&& cell_of) {
     table.add_row({what, cell_of(a, facts[0], sets[0]), cell_of(b, facts[1], sets[1])});
   };
-  using Set = std::optional<ValueSet>;
-  row("bits", [](const Format& f, const FormatTraits&, const Set&) { return cell(storage_bits(f)); });
-  row("finite values", [](const Format&, const FormatTraits&, const Set& set) {
-    return set ? report::Cell(std::to_string(set->size()), count_value(set->size())) : report::Cell("not counted");
+  row("bits", [](const Format& f, const FormatTraits&, const ValueSet&) { return cell(storage_bits(f)); });
+  row("finite values", [](const Format&, const FormatTraits&, const ValueSet& set) {
+    return report::Cell(fmt::format("{}", set.size()), count_value(set.size()));
   });
-  row("lowest", [](const Format&, const FormatTraits& t, const Set&) { return cell(t.lowest); });
-  row("largest", [](const Format&, const FormatTraits& t, const Set&) { return cell(t.largest); });
+  row("lowest", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.lowest); });
+  row("largest", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.largest); });
   row("smallest normal",
-      [](const Format&, const FormatTraits& t, const Set&) { return optional_cell(t.smallest_normal); });
-  row("smallest positive", [](const Format&, const FormatTraits& t, const Set&) {
+      [](const Format&, const FormatTraits& t, const ValueSet&) { return optional_cell(t.smallest_normal); });
+  row("smallest positive", [](const Format&, const FormatTraits& t, const ValueSet&) {
     return optional_cell(t.smallest_subnormal == 0 ? t.smallest_normal : t.smallest_subnormal);
   });
-  row("spacing at 1", [](const Format&, const FormatTraits& t, const Set&) { return cell(t.spacing_at_one); });
-  row("significant bits", [](const Format&, const FormatTraits& t, const Set&) {
+  row("spacing at 1", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.spacing_at_one); });
+  row("significant bits", [](const Format&, const FormatTraits& t, const ValueSet&) {
     return report::Cell(std::to_string(t.significant_bits), base::Value(t.significant_bits));
   });
-  row("infinity", [](const Format&, const FormatTraits& t, const Set&) { return yes_or_no(t.has_infinity); });
-  row("NaN", [](const Format&, const FormatTraits& t, const Set&) { return yes_or_no(t.has_nan); });
-  row("-0", [](const Format&, const FormatTraits& t, const Set&) { return yes_or_no(t.has_negative_zero); });
-  row("scale", [](const Format& f, const FormatTraits& t, const Set&) {
+  row("infinity", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_infinity); });
+  row("NaN", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_nan); });
+  row("-0", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_negative_zero); });
+  row("scale", [](const Format& f, const FormatTraits& t, const ValueSet&) {
     return report::Cell(t.is_dynamic                        ? std::string("from the values; here 1")
                         : f.scale_rule == ScaleRule::kFixed ? fmt::format("{}", f.scale_value)
                                                             : std::string("none"));

@@ -113,7 +113,7 @@ Format modifiable(const numbers::FamilyRow& row) {
 }
 
 report::Table families() {
-  report::Table table({"format", "bits", "range", "significant bits", "roundings", "overflow", "computes", "what"});
+  report::Table table({"format", "bits", "range", "significant bits", "roundings", "overflow", "what"});
   for (const numbers::FamilyRow& row : numbers::family_table()) {
     const auto roundings = spellings_of(numbers::ModifierKind::kRounding, modifiable(row));
     const auto overflows = spellings_of(numbers::ModifierKind::kOverflow, modifiable(row));
@@ -122,8 +122,7 @@ report::Table families() {
                    : roundings.size() == static_cast<std::size_t>(kRoundings)
                        ? std::string("all")
                        : fmt::format("{}", fmt::join(roundings, " ")),
-                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")),
-                   report::Cell(row.computes ? "yes" : "by name only", row.computes), row.what});
+                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")), row.what});
   }
   return table;
 }

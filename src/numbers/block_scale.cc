@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "src/base/bits.h"
+
 namespace udnn::numbers {
 
 namespace {
@@ -183,9 +185,9 @@ std::optional<std::uint8_t> block_scale_code(const Format& format, double unit, 
     if (!(scale * tensor == unit)) return std::nullopt;
     return code_of_e4m3(scale);
   }
-  if (!(unit > 0) || !std::isfinite(unit)) return std::nullopt;
-  const int exponent = std::ilogb(unit), s = exponent + code_fraction_bits(format);
-  if (std::ldexp(1.0, exponent) != unit || s < kLeast || s > kMost) return std::nullopt;
+  if (!base::is_power_of_two(unit)) return std::nullopt;
+  const int s = std::ilogb(unit) + code_fraction_bits(format);
+  if (s < kLeast || s > kMost) return std::nullopt;
   return static_cast<std::uint8_t>(s - kLeast);
 }
 

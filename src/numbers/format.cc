@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "src/base/bits.h"
 #include "src/base/nearest.h"
 #include "src/base/refusal.h"
 #include "src/numbers/format_table.h"
@@ -33,11 +34,6 @@ std::optional<double> real_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
-}
-
-bool is_power_of_two(double value) {
-  int exponent = 0;
-  return value > 0 && std::frexp(value, &exponent) == 0.5;
 }
 
 std::string spelled(const FamilyRow& row, int first, int second) {
@@ -219,7 +215,7 @@ bool parse_scale_value(std::string_view text, ScaleRule rule, Format& format, Fo
   if (rule == ScaleRule::kFixed) {
     if (!(value && *value > 0)) return refuse("a scale above 0");
     const bool has_power = format.family != Family::kInt && format.family != Family::kUnsignedInt;
-    if (has_power && !is_power_of_two(*value)) return refuse("a power of two, as 0.125");
+    if (has_power && !base::is_power_of_two(*value)) return refuse("a power of two, as 0.125");
     if (*value < 0x1p-900 || *value > 0x1p900) return refuse("a scale within 2^-900 to 2^900");
   }
   format.scale_value = *value;

@@ -24,7 +24,6 @@ struct FamilyRow {
   int low[2], high[2];    ///< of its numbers
   std::string_view bits;  ///< "I+F"
   std::string_view what;
-  bool computes;
 };
 
 /// In the order of formats.md. A printed format takes the first fixed name that equals it.

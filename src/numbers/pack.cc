@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "src/base/bits.h"
 #include "src/base/refusal.h"
 #include "udnn/quantize.h"
 
@@ -18,8 +19,6 @@ Status fits(std::size_t count, int bits, std::size_t bytes) {
   if (bytes == packed_bytes(count, bits)) return {};
   return base::invalid("{} bytes, expected {} for {} codes of {} bits", bytes, packed_bytes(count, bits), count, bits);
 }
-
-std::uint64_t low_bits(int count) noexcept { return ~std::uint64_t{0} >> static_cast<unsigned>(64 - count); }
 
 /// The first `size` bytes, at most eight, as little endian.
 std::uint64_t load(const std::byte* bytes, std::size_t size) noexcept {
@@ -46,7 +45,7 @@ Status pack_codes(std::span<const std::uint64_t> codes, int bits, std::span<std:
   int held = 0;
   std::byte* to = bytes.data();
   for (std::uint64_t code : codes) {
-    code &= low_bits(bits);
+    code &= base::low_bits(bits);
     word |= code << static_cast<unsigned>(held);
     held += bits;
     if (held < 64) continue;
@@ -79,7 +78,7 @@ Status unpack_codes(std::span<const std::byte> bytes, int bits, std::span<std::u
       word = bits == 64 ? 0 : word >> static_cast<unsigned>(bits);
       held -= bits;
     }
-    code &= low_bits(bits);
+    code &= base::low_bits(bits);
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "src/base/bits.h"
 #include "src/base/philox.h"
 #include "src/base/refusal.h"
 #include "src/numbers/block_scale.h"
@@ -17,6 +18,9 @@
 namespace udnn::numbers {
 
 namespace {
+
+using base::is_power_of_two;
+using base::low_bits;
 
 constexpr std::size_t kBlock = 256;   ///< elements whose scales, words and results lie on the stack together: 15 KiB
 constexpr std::size_t kDrawn = 1024;  ///< elements whose words are drawn at once where they have no scales: 4 KiB of L1
@@ -37,11 +41,6 @@ bool computes_in_wide(const Format& format) noexcept {
     default:
       return false;
   }
-}
-
-bool is_power_of_two(double value) noexcept {
-  int exponent = 0;
-  return value > 0 && std::frexp(value, &exponent) == 0.5;
 }
 
 std::uint32_t upper_bits(int count) noexcept {
@@ -72,8 +71,6 @@ bool is_carrier(const Format& format) noexcept {
                        format.mantissa_bits == std::numeric_limits<T>::digits - 1 && !format.flushes_subnormals;
   return has_all && std::isinf(beyond_range(format, 0, false)) && std::isinf(beyond_range(format, 0, true));
 }
-
-std::uint64_t low_bits(int count) noexcept { return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1; }
 
 std::uint64_t float_code(const Format& format, const FormatTraits& t, double value) noexcept {
   const int m = format.mantissa_bits;

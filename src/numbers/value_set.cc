@@ -1,11 +1,14 @@
 #include "src/numbers/value_set.h"
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "kernels/kernel_table.h"
+#include "src/base/bits.h"
+#include "src/numbers/block_scale.h"
 #include "src/numbers/quantizer.h"
 
 namespace udnn::numbers {
@@ -18,58 +21,82 @@ bool is_symmetric(const Format& format) noexcept {
   return format.family == Family::kDynamicFixed && format.overflow != Overflow::kWrap;
 }
 
-/// The multiples of 2^spacing in [2^exponent, min(2^(exponent + 1), end]]: from `first` to `last`, none where last is
-/// less.
-struct Binade {
-  int spacing = 0;
-  std::uint64_t first = 1;
-  std::uint64_t last = 0;
+bool is_posit(const ValueGrid& grid) noexcept { return grid.posit_bits != 0; }
 
-  std::uint64_t count() const noexcept { return last >= first ? last - first + 1 : 0; }
-};
-
-Binade binade_of(const ValueGrid& grid, int exponent, double end) noexcept {
-  Binade binade{.spacing = std::max(grid.finest, exponent - grid.significant + 1)};
-  if (exponent < binade.spacing || !(end > 0) || std::ilogb(end) < exponent) return binade;
-  binade.first = std::uint64_t{1} << static_cast<unsigned>(exponent - binade.spacing);
-  binade.last = std::ilogb(end) > exponent ? 2 * binade.first - 1
-                                           : static_cast<std::uint64_t>(std::floor(std::ldexp(end, -binade.spacing)));
-  return binade;
+/// How many multiples of 2^spacing are no more than the magnitude. Precondition: they fit 64 bits.
+std::uint64_t steps_to(const Magnitude& magnitude, int spacing) noexcept {
+  const int shift = magnitude.exponent - spacing;
+  if (shift >= 0) return magnitude.mantissa << static_cast<unsigned>(shift);
+  return shift <= -64 ? 0 : magnitude.mantissa >> static_cast<unsigned>(-shift);
 }
 
-double end_of(const ValueGrid& grid, bool negative) noexcept { return negative ? -grid.lowest : grid.largest; }
-
-/// What both have: again a grid.
-ValueGrid common(const ValueGrid& a, const ValueGrid& b) noexcept {
-  return {.finest = std::max(a.finest, b.finest),
-          .significant = std::min(a.significant, b.significant),
-          .lowest = std::max(a.lowest, b.lowest),
-          .largest = std::min(a.largest, b.largest),
-          .has_zero = a.has_zero && b.has_zero};
+/// All of a power of two in which a posit's exponent begins with `exponent`.
+Binade posit_binade(const ValueGrid& grid, int exponent) noexcept {
+  const int e = grid.posit_exponent_bits, run_value = exponent >> e;  // rounds down
+  const int run = run_value >= 0 ? run_value + 2 : 1 - run_value;     // with the bit that ends it
+  const int left = std::max(grid.posit_bits - 1 - run, 0);
+  if (left >= e) {
+    const std::uint64_t first = std::uint64_t{1} << static_cast<unsigned>(left - e);
+    return {.spacing = exponent - (left - e), .first = first, .last = 2 * first - 1};
+  }
+  const int cut_off = (1 << (e - left)) - 1;
+  return (exponent & cut_off) == 0 ? Binade{.spacing = exponent, .first = 1, .last = 1} : Binade{};
 }
 
-/// Whether a stands before b in order of magnitude.
-bool is_before(double a, double b) noexcept { return std::abs(a) != std::abs(b) ? std::abs(a) < std::abs(b) : a > b; }
+/// What both have of one power of two.
+Binade common(const Binade& a, const Binade& b) noexcept {
+  if (a.empty() || b.empty()) return {};
+  const Binade &wide = a.spacing >= b.spacing ? a : b, &narrow = a.spacing >= b.spacing ? b : a;
+  const int shift = wide.spacing - narrow.spacing;
+  return {.spacing = wide.spacing,
+          .first = wide.first,
+          .last = std::min(wide.last, shift >= 64 ? 0 : narrow.last >> static_cast<unsigned>(shift))};
+}
 
-/// The first values of one side of `grid` that `lacks`. `shared`: what it has in common with the other set where that
-/// is a grid too, so that no value is asked for which all its neighbours answer.
-void find_missing(const ValueGrid& grid, const std::optional<ValueGrid>& shared, bool negative, std::size_t most,
-                  const std::function<bool(double)>& lacks, std::vector<double>& found) {
-  const double end = end_of(grid, negative);
-  if (!(end > 0) || most == 0) return;
+/// common() of two grids on one side.
+Binade shared_binade(const ValueGrid& a, const ValueGrid& b, int exponent, bool negative) noexcept {
+  return common(a.binade(exponent, negative, a.end(negative)), b.binade(exponent, negative, b.end(negative)));
+}
+
+Count shared_values(const ValueGrid& a, const ValueGrid& b) noexcept {
+  Count count = a.has_zero && b.has_zero ? 1 : 0;
+  for (const bool negative : {false, true}) {
+    if (a.end(negative).mantissa == 0) continue;
+    for (int exponent = a.finest; exponent <= a.end(negative).top(); ++exponent)
+      count += shared_binade(a, b, exponent, negative).count();
+  }
+  return count;
+}
+
+/// In order of magnitude, the positive one first.
+bool is_before(const ExactValue& a, const ExactValue& b) noexcept {
+  return a.magnitude != b.magnitude ? a.magnitude < b.magnitude : !a.is_negative && b.is_negative;
+}
+
+/// The first values of one side of `grid` that `other` lacks.
+void find_missing(const ValueGrid& grid, const ValueSet& other, const std::optional<ValueGrid>& other_grid,
+                  bool negative, std::size_t most, std::vector<ExactValue>& found) {
+  const Magnitude& end = grid.end(negative);
+  if (end.mantissa == 0 || most == 0) return;
   const std::size_t enough = found.size() + most;
-  for (int exponent = grid.finest; exponent <= std::ilogb(end); ++exponent) {
-    Binade binade = binade_of(grid, exponent, end);
-    if (shared) {
-      const Binade kept = binade_of(*shared, exponent, end_of(*shared, negative));
-      if (kept.count() == binade.count()) continue;
-      if (kept.count() > 0 && kept.spacing == binade.spacing) binade.first = kept.last + 1;  // cut off by its end
-    }
-    for (std::uint64_t m = binade.first; m <= binade.last; ++m) {
-      const double magnitude = std::ldexp(static_cast<double>(m), binade.spacing);
-      const double value = negative ? -magnitude : magnitude;
-      if (lacks(value)) found.push_back(value);
+  for (int exponent = grid.finest; exponent <= end.top(); ++exponent) {
+    const Binade all = grid.binade(exponent, negative, end);
+    Binade kept;
+    if (other_grid) kept = shared_binade(grid, *other_grid, exponent, negative);
+    if (all.empty() || kept.count() == all.count()) continue;
+    const int shift = kept.spacing - all.spacing;  // at most 63 where something is kept
+    const bool cut_off = !kept.empty() && shift == 0;
+    for (std::uint64_t m = cut_off ? kept.last + 1 : all.first;; ++m) {
+      const ExactValue value{negative, Magnitude::of(m, all.spacing)};
+      const auto is_kept = [&] {
+        if (!other_grid) return value.magnitude.is_double() && other.contains(value.nearest());
+        if (kept.empty()) return false;
+        return (m >> static_cast<unsigned>(shift)) << static_cast<unsigned>(shift) == m &&
+               m >> static_cast<unsigned>(shift) <= kept.last;
+      };
+      if (!is_kept()) found.push_back(value);
       if (found.size() == enough) return;
+      if (m == all.last) break;
     }
   }
 }
@@ -84,31 +111,77 @@ bool is_code(const Format& format, std::uint64_t code) noexcept {
   return format.family != Family::kTernary || code != 2;
 }
 
-bool ValueGrid::contains(double value) const noexcept {
-  if (value == 0) return has_zero;
-  if (!(value >= lowest && value <= largest)) return false;
-  const int exponent = std::ilogb(value), spacing = std::max(finest, exponent - significant + 1);
-  const double multiple = std::ldexp(value, -spacing);
-  return exponent >= spacing && multiple == std::floor(multiple);
+Magnitude Magnitude::of(std::uint64_t mantissa, int exponent) noexcept {
+  if (mantissa == 0) return {};
+  const int zeros = std::countr_zero(mantissa);
+  return {mantissa >> static_cast<unsigned>(zeros), exponent + zeros};
 }
 
-std::uint64_t ValueGrid::count_to(double magnitude, bool negative) const noexcept {
-  const double end = std::min(magnitude, end_of(*this, negative));
-  std::uint64_t count = 0;
-  if (end > 0)
-    for (int exponent = finest; exponent <= std::ilogb(end); ++exponent)
-      count += binade_of(*this, exponent, end).count();
+Magnitude Magnitude::of(double magnitude) noexcept {
+  constexpr int kBeyondAll = 1 << 20;
+  if (std::isinf(magnitude)) return {1, kBeyondAll};
+  int exponent = 0;
+  const double fraction = std::frexp(magnitude, &exponent);
+  constexpr int kDigits = std::numeric_limits<double>::digits;
+  return of(static_cast<std::uint64_t>(std::ldexp(fraction, kDigits)), exponent - kDigits);
+}
+
+double Magnitude::nearest() const noexcept { return std::ldexp(static_cast<double>(mantissa), exponent); }
+
+bool Magnitude::is_double() const noexcept { return std::bit_width(mantissa) <= std::numeric_limits<double>::digits; }
+
+int Magnitude::top() const noexcept { return exponent + static_cast<int>(std::bit_width(mantissa)) - 1; }
+
+std::strong_ordering Magnitude::operator<=>(const Magnitude& other) const noexcept {
+  if (mantissa == 0 || other.mantissa == 0) return mantissa <=> other.mantissa;
+  if (top() != other.top()) return top() <=> other.top();
+  return mantissa << std::countl_zero(mantissa) <=> other.mantissa << std::countl_zero(other.mantissa);
+}
+
+Binade ValueGrid::binade(int exponent, bool negative, const Magnitude& end) const noexcept {
+  const Magnitude& most = std::min(end, this->end(negative));
+  if (most.mantissa == 0 || exponent < finest || most.top() < exponent) return {};
+  Binade binade;
+  if (is_posit(*this)) {
+    binade = posit_binade(*this, exponent);
+    if (binade.empty()) return binade;
+  } else {
+    binade.spacing = std::max(finest, exponent - significant + 1);
+    if (exponent < binade.spacing) return {};
+    binade.first = std::uint64_t{1} << static_cast<unsigned>(exponent - binade.spacing);
+    binade.last = binade.first + (binade.first - 1);
+  }
+  if (most.top() == exponent) binade.last = std::min(binade.last, steps_to(most, binade.spacing));
+  return binade;
+}
+
+bool ValueGrid::contains(double value) const noexcept {
+  if (value == 0) return has_zero;
+  if (!std::isfinite(value)) return false;
+  const Magnitude magnitude = Magnitude::of(std::abs(value));
+  const Binade values = binade(magnitude.top(), value < 0, magnitude);
+  return !values.empty() && magnitude.exponent >= values.spacing && steps_to(magnitude, values.spacing) == values.last;
+}
+
+Count ValueGrid::count_to(const Magnitude& magnitude, bool negative) const noexcept {
+  const Magnitude& most = std::min(magnitude, end(negative));
+  Count count = 0;
+  if (most.mantissa != 0)
+    for (int exponent = finest; exponent <= most.top(); ++exponent) count += binade(exponent, negative, most).count();
   return count;
 }
 
-std::uint64_t ValueGrid::size() const noexcept {
-  return count_to(largest, false) + count_to(-lowest, true) + (has_zero ? 1 : 0);
+Count ValueGrid::size() const noexcept {
+  return count_to(largest, false) + count_to(lowest, true) + (has_zero ? 1 : 0);
 }
 
 std::optional<ValueGrid> value_grid(const Format& format) noexcept {
   const FormatTraits t = traits(format);
-  if (format.family == Family::kPosit || t.significant_bits > std::numeric_limits<double>::digits) return std::nullopt;
-  ValueGrid grid{.finest = t.min_exponent, .significant = kUnlimited, .lowest = t.lowest, .largest = t.largest};
+  ValueGrid grid{.finest = t.min_exponent,
+                 .significant = kUnlimited,
+                 .lowest = Magnitude::of(std::max(-t.lowest, 0.0)),
+                 .largest = Magnitude::of(t.largest)};
+  const auto codes_to = [&](int bits) { return Magnitude::of(base::low_bits(bits), t.min_exponent); };
   switch (format.family) {
     case Family::kFloat:
     case Family::kOcpFloat:
@@ -117,6 +190,18 @@ std::optional<ValueGrid> value_grid(const Format& format) noexcept {
       if (format.exponent_bits == 0) break;  // mxint8
       grid.finest = t.min_exponent - format.mantissa_bits;
       grid.significant = t.significant_bits;
+      break;
+    case Family::kFixed:
+    case Family::kDynamicFixed:  // whose ends may have more bits than a double
+      grid.largest = codes_to(format.bits - 1);
+      grid.lowest = is_symmetric(format) ? grid.largest : Magnitude::of(1, t.min_exponent + format.bits - 1);
+      break;
+    case Family::kUnsignedFixed:
+      grid.largest = codes_to(format.bits);
+      break;
+    case Family::kPosit:
+      grid.posit_bits = format.bits;
+      grid.posit_exponent_bits = format.exponent_bits;
       break;
     case Family::kPowerOfTwo:
       grid.significant = 1;
@@ -129,24 +214,27 @@ std::optional<ValueGrid> value_grid(const Format& format) noexcept {
       break;
   }
   if (format.scale_rule != ScaleRule::kFixed) return grid;
-  const int exponent = std::ilogb(format.scale_value);
-  if (std::ldexp(1.0, exponent) != format.scale_value) return std::nullopt;
+  const double scale = format.scale_value / unit_of_block_scale(format, 1, 1);  // mxint8: S is the value of one code
+  const int exponent = std::ilogb(scale);
+  if (!base::is_power_of_two(scale)) return std::nullopt;
   grid.finest += exponent;
-  grid.lowest = std::ldexp(grid.lowest, exponent);
-  grid.largest = std::ldexp(grid.largest, exponent);
+  grid.lowest.exponent += exponent;
+  grid.largest.exponent += exponent;
   return grid;
 }
 
-std::optional<ValueSet> ValueSet::of(const Format& format) {
+ValueSet ValueSet::of(const Format& format) {
   ValueSet set;
   const auto coder = Quantizer<double>::create(format, *kernels::all_kernel_tables().back());
   if (format.bits > kEnumeratedBits || !coder) {
-    const auto grid = value_grid(format);
-    return grid ? std::optional(of(*grid)) : std::nullopt;
+    set.grid_ = value_grid(format);
+    assert(set.grid_);  // a scale of any value is one of int or uint, which have at most 16 bits
+    return set;
   }
+  const Scale at_one{.unit = unit_of_block_scale(format, 1, 1)};
   for (std::uint64_t code = 0; code < std::uint64_t{1} << static_cast<unsigned>(format.bits); ++code) {
     if (!is_code(format, code)) continue;
-    const double value = coder->decode(code, {});
+    const double value = coder->decode(code, at_one);
     if (std::isfinite(value)) set.values_.push_back(value == 0 ? 0.0 : value);
   }
   std::sort(set.values_.begin(), set.values_.end());
@@ -160,14 +248,18 @@ ValueSet ValueSet::of(const ValueGrid& grid) {
   return set;
 }
 
-std::uint64_t ValueSet::size() const noexcept { return grid_ ? grid_->size() : values_.size(); }
+Count ValueSet::size() const noexcept { return grid_ ? grid_->size() : values_.size(); }
 
-double ValueSet::lowest() const noexcept { return grid_ ? grid_->lowest : values_.empty() ? 0 : values_.front(); }
+double ValueSet::lowest() const noexcept {
+  return grid_ ? 0 - grid_->lowest.nearest() : values_.empty() ? 0 : values_.front();
+}
 
-double ValueSet::largest() const noexcept { return grid_ ? grid_->largest : values_.empty() ? 0 : values_.back(); }
+double ValueSet::largest() const noexcept {
+  return grid_ ? grid_->largest.nearest() : values_.empty() ? 0 : values_.back();
+}
 
 double ValueSet::least_positive() const noexcept {
-  if (grid_) return grid_->largest > 0 ? std::ldexp(1.0, grid_->finest) : 0;
+  if (grid_) return grid_->largest.mantissa != 0 ? std::ldexp(1.0, grid_->finest) : 0;
   const auto at = std::upper_bound(values_.begin(), values_.end(), 0.0);
   return at == values_.end() ? 0 : *at;
 }
@@ -176,42 +268,37 @@ bool ValueSet::contains(double value) const noexcept {
   return grid_ ? grid_->contains(value) : std::binary_search(values_.begin(), values_.end(), value);
 }
 
-std::uint64_t ValueSet::count_within(double begin, double end) const noexcept {
+Count ValueSet::count_within(double begin, double end) const noexcept {
   if (!(begin < end)) return 0;
   if (!grid_)
-    return static_cast<std::uint64_t>(std::lower_bound(values_.begin(), values_.end(), end) -
-                                      std::lower_bound(values_.begin(), values_.end(), begin));
-  const std::uint64_t negative = grid_->count_to(-grid_->lowest, true);
-  const auto below = [&](double x) {
-    if (x <= 0) return negative - grid_->count_to(-x, true);
-    return negative + (grid_->has_zero ? 1 : 0) + grid_->count_to(x, false) - (grid_->contains(x) ? 1 : 0);
+    return static_cast<Count>(std::lower_bound(values_.begin(), values_.end(), end) -
+                              std::lower_bound(values_.begin(), values_.end(), begin));
+  const Count negative = grid_->count_to(grid_->lowest, true);
+  const auto below = [&](double x) -> Count {
+    if (x <= 0) return negative - grid_->count_to(Magnitude::of(-x), true);
+    return negative + (grid_->has_zero ? 1 : 0) + grid_->count_to(Magnitude::of(x), false) -
+           (grid_->contains(x) ? 1 : 0);
   };
   return below(end) - below(begin);
 }
 
 Missing Missing::of(const ValueSet& set, const ValueSet& other, std::size_t most) {
   Missing missing;
-  const auto lacks = [&](double value) { return !other.contains(value); };
   if (set.is_enumerated()) {
-    std::copy_if(set.values_.begin(), set.values_.end(), std::back_inserter(missing.first), lacks);
+    for (const double value : set.values_)
+      if (!other.contains(value)) missing.first.push_back({value < 0, Magnitude::of(std::abs(value))});
     missing.count = missing.first.size();
-    std::sort(missing.first.begin(), missing.first.end(), is_before);
-    missing.first.resize(std::min(missing.first.size(), most));
-    return missing;
-  }
-  std::optional<ValueGrid> shared;
-  if (!other.is_enumerated()) {
-    shared = common(*set.grid_, *other.grid_);
-    missing.count = set.size() - shared->size();
   } else {
+    const auto is_in_set = [&](double value) { return set.contains(value); };
     missing.count =
-        set.size() - static_cast<std::uint64_t>(std::count_if(other.values_.begin(), other.values_.end(),
-                                                              [&](double value) { return set.contains(value); }));
+        set.size() - (other.grid_
+                          ? shared_values(*set.grid_, *other.grid_)
+                          : static_cast<Count>(std::count_if(other.values_.begin(), other.values_.end(), is_in_set)));
+    if (missing.count == 0) return missing;
+    if (set.grid_->has_zero && !other.contains(0)) missing.first.push_back({});
+    for (const bool negative : {false, true})
+      find_missing(*set.grid_, other, other.grid_, negative, most, missing.first);
   }
-  if (missing.count == 0) return missing;
-  if (set.grid_->has_zero && lacks(0)) missing.first.push_back(0);
-  find_missing(*set.grid_, shared, false, most, lacks, missing.first);
-  find_missing(*set.grid_, shared, true, most, lacks, missing.first);
   std::sort(missing.first.begin(), missing.first.end(), is_before);
   missing.first.resize(std::min(missing.first.size(), most));
   return missing;
