@@ -562,6 +562,24 @@ TEST(Blocks, ByTheLeastErrorAreNoWorseThanByTheLargest) {
   }
 }
 
+TEST(Blocks, ByTheLeastErrorGoDownNoFurtherThanAnElementHasBits) {
+  const auto* table = machine::usable_kernel_tables().back();
+  // 7 alone asks for the unit 1. Four powers of two below, the others are exact: 16,383 / 256 is more than (7 -
+  // 7/16)^2.
+  std::vector<double> x(16384, 0.0625), q(16384);
+  x[9] = 7;
+  quantizer<double>(format("bfp4/16384:mse"), *table).run(x.data(), q.data(), x.size(), 0, kDraw, {}, nullptr);
+  EXPECT_EQ(q[0], 0.0625);
+  EXPECT_EQ(q[9], 0.4375);
+  // Five below they would be: 65,535 / 1024 is more than (7 - 7/32)^2.
+  x.assign(65536, 0.03125);
+  x[9] = 7;
+  q.resize(x.size());
+  quantizer<double>(format("bfp4/65536:mse"), *table).run(x.data(), q.data(), x.size(), 0, kDraw, {}, nullptr);
+  EXPECT_EQ(q[0], 0);
+  EXPECT_EQ(q[9], 7);
+}
+
 TEST(Blocks, OfZerosAreZeros) {
   const auto* table = machine::usable_kernel_tables().back();
   const std::vector<double> x(64, -0.0);

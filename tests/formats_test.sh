@@ -40,6 +40,8 @@ says '2\n-2.5' $'-0x1p+1\n0x1.8p+0' round fx2.6:wrap
 says '1\n-3\n0.2' $'0x1p+0\n-0x1.8p+1\n0x0p+0' round dfx3
 says '1\n3' $'0x1p+1\n0x1p+1' round b1
 says '0.3' 0x1p-2 round int8 --scale 0.25
+says '0.1\n200\n-1e-20\n-200\n0.75' $'0x1.999999999999ap-4\n0x1.fffffffffffffffcp+6\n0x0p+0\n-0x1p+7\n0x1.8p-1' round fx8.56
+says '2' $'{"format":"ufx1.63","values":["0x1.fffffffffffffffep+0"]}' round ufx1.63 --json
 says '' '' round fp16
 
 # The seed decides, and nothing else: the same twice, another one differently.
@@ -88,9 +90,9 @@ refuses 1 1 $'udnn: "f12.3": 12 is out of range at column 2, expected 1 to 11, d
 refuses 1 1 $'udnn: "f4.3:wrap": modifier \'wrap\' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, inf, nan, ftz\nf4.3:wrap\n     ^' round f4.3:wrap
 refuses 1 1 $'udnn: "e4m3:wrap": modifier \'wrap\' does not apply to e4m3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, nan, ftz\ne4m3:wrap\n     ^' formats e4m3 e4m3:wrap
 refuses 1 1 $'udnn: "fx2.6:ftz": modifier \'ftz\' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, wrap\nfx2.6:ftz\n      ^' round fx2.6:ftz
-refuses 1 1 'udnn: fx32.32: 63 significant bits, expected at most 53 in the double carrier' round fx32.32
 
-# Scales and blocks where there are none.
+# Options that are no numbers, scales and blocks where there are none.
+refuses 2 1 'udnn: --seed: -1, expected a whole number from 0 to 18446744073709551615 (see udnn round --help)' round e4m3:sr --seed -1
 refuses 1 1 'udnn: --scale: e4m3 has no scale to give' round e4m3 --scale 2
 refuses 1 1 'udnn: --scale: dfx8: scale 0.3, expected a power of two' round dfx8 --scale 0.3
 refuses 1 1 'udnn: --scale: t2:unit has the scale 1' round t2:unit --scale 2
@@ -119,7 +121,8 @@ shows '^range +-64 to 63\.5$' formats int8:fix=0.5
 shows '^finite values +18437736874454810623$' formats fp64
 shows '^finite values +18446744073709551616$' formats fx32.32
 shows '^  2\^0 .*█ 2\^62$' formats fx64.0
-shows '^carrier +wide: 64 bits, in training alone$' formats fx64.0
+shows '^carrier +long double$' formats fx64.0
+shows '^range +-128 to 128 - 0x1p-56$' formats fx8.56
 shows '^carrier +float$' formats e4m3
 shows '^range +-2 to 1\.984375$' formats mxint8
 shows '^  -2 .* 1\.984375$' formats mxint8

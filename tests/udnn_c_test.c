@@ -39,12 +39,12 @@ static void describes_formats(void) {
   EXPECT(facts.largest == 65504 && facts.lowest == -65504);
   EXPECT(facts.smallest_normal == 0x1p-14 && facts.smallest_subnormal == 0x1p-24 && facts.spacing_at_one == 0x1p-10);
   EXPECT(facts.has_infinity == 1 && facts.has_nan == 1 && facts.has_negative_zero == 1);
-  EXPECT(facts.needs_scale == 0 && facts.computes == 1 && facts.fits_float == 1);
+  EXPECT(facts.needs_scale == 0 && facts.fits_double == 1 && facts.fits_float == 1);
 
   EXPECT_OK(udnn_format_describe("mxfp4", &facts, &error));
   EXPECT(facts.block == 32 && facts.storage_bits == 4.25 && facts.needs_scale == 1);
   EXPECT_OK(udnn_format_describe("fx4.28", &facts, &error));
-  EXPECT(facts.computes == 1 && facts.fits_float == 0 && facts.has_infinity == 0);
+  EXPECT(facts.fits_double == 1 && facts.fits_float == 0 && facts.has_infinity == 0);
 
   EXPECT_ERROR(udnn_format_describe("fp31", &facts, &error), UDNN_INVALID_ARGUMENT,
                "\"fp31\": unknown format 'fp31' at column 1, did you mean 'fp32'?");
@@ -65,8 +65,6 @@ static void refuses_what_it_cannot_make(void) {
   EXPECT_ERROR(udnn_codec_create("f4.3:wrap", &codec, &error), UDNN_INVALID_ARGUMENT,
                "\"f4.3:wrap\": modifier 'wrap' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, "
                "rdn, odd, sr, sat, inf, nan, ftz");
-  EXPECT_ERROR(udnn_codec_create("fx32.32", &codec, &error), UDNN_UNSUPPORTED,
-               "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
   EXPECT(codec == NULL);
   EXPECT_ERROR(udnn_codec_create("e4m3", NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
   udnn_codec_destroy(NULL);
@@ -96,6 +94,34 @@ static void rounds_arrays(void) {
                "q: NULL, expected 3 of them");
   EXPECT_ERROR(udnn_codec_quantize_f32(NULL, x, q, 3, NULL, NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
   udnn_codec_destroy(e4m3);
+}
+
+static void rounds_long_doubles(void) {
+  udnn_error error;
+  udnn_codec* const codec = codec_of("fx8.56");
+  const double narrow = 1;
+  double q = 0;
+  EXPECT_ERROR(udnn_codec_quantize_f64(codec, &narrow, &q, 1, NULL, NULL, &error), UDNN_UNSUPPORTED,
+               "fx8.56: 63 significant bits, expected at most 53 in the double carrier");
+  const long double x[] = {1 + 0x1p-56L, 1 + 0x1p-57L, 200, -0x1p-57L};
+  enum { kCount = sizeof x / sizeof x[0] };
+  long double rounded[kCount], again[kCount];
+  uint64_t codes[kCount];
+  udnn_statistics statistics;
+  EXPECT_OK(udnn_codec_quantize_long(codec, x, rounded, kCount, NULL, &statistics, &error));
+  EXPECT(rounded[0] == x[0] && rounded[1] == 1 && rounded[2] == 128 - 0x1p-56L && rounded[3] == 0);
+  EXPECT(statistics.saturated == 1 && statistics.zeros_out == 1);
+  EXPECT_OK(udnn_codec_encode_long(codec, x, codes, kCount, NULL, NULL, &error));
+  EXPECT(codes[0] == (UINT64_C(1) << 56) + 1 && codes[2] == UINT64_MAX >> 1 && codes[3] == 0);
+  EXPECT_OK(udnn_codec_decode_long(codec, codes, again, kCount, NULL, 0, &error));
+  for (int i = 0; i < kCount; ++i) EXPECT(again[i] == rounded[i]);
+  udnn_codec_destroy(codec);
+
+  udnn_codec* const dynamic = codec_of("dfx64");
+  udnn_scale scale;
+  EXPECT_OK(udnn_codec_find_scales_long(dynamic, x, kCount, &scale, 1, &error));
+  EXPECT(scale.unit == 0x1p-55);  // 200 below 2^63 times that
+  udnn_codec_destroy(dynamic);
 }
 
 static void draws_from_the_seed(void) {
@@ -202,8 +228,8 @@ static void encodes_blocks(void) {
   for (int i = 0; i < kCount; ++i) EXPECT(wide_decoded[i] == (double)decoded[i]);
   EXPECT_ERROR(udnn_codec_encode_blocks_f32(mx, x, codes, kCount, NULL, 2, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
                "block_scales: NULL, expected 2 of them");
-  EXPECT_ERROR(udnn_codec_decode_blocks_f32(mx, codes, x, kCount, block_scales, 1, NULL, &error),
-               UDNN_INVALID_ARGUMENT, "mxfp4: 1 block scales, expected 2");
+  EXPECT_ERROR(udnn_codec_decode_blocks_f32(mx, codes, x, kCount, block_scales, 1, NULL, &error), UDNN_INVALID_ARGUMENT,
+               "mxfp4: 1 block scales, expected 2");
   EXPECT_ERROR(udnn_codec_encode_f32(mx, x, codes, kCount, NULL, NULL, &error), UDNN_INVALID_ARGUMENT,
                "mxfp4: its neighbours share a scale, expected encode_blocks()");
   udnn_codec_destroy(mx);
@@ -224,6 +250,7 @@ int main(void) {
   describes_formats();
   refuses_what_it_cannot_make();
   rounds_arrays();
+  rounds_long_doubles();
   draws_from_the_seed();
   encodes_and_packs();
   encodes_blocks();

@@ -263,9 +263,8 @@ TEST(WideQuantizer, CountsWhatSaturatesAtTheLastCode) {
 TEST(WideQuantizer, RefusesWhatItDoesNotCompute) {
   const auto refusal = [](const auto& made) { return made ? std::string("accepted") : made.error().message(); };
   EXPECT_EQ(refusal(Quantizer<Carrier>::create(format("int8"), any_table())),
-            "int8: does not compute beside formats of more than 53 significant bits, where only fE.M, e4m3 and their "
-            "like, fx, ufx, dfx, t2 "
-            "and b1 do");
+            "int8: does not compute in the wide carrier, that of formats of more than 53 significant bits, where only "
+            "fE.M, e4m3 and its like, fx, ufx, dfx, t2 and b1 do");
   EXPECT_EQ(refusal(Quantizer<double>::create(format("fx32.32"), any_table())),
             "fx32.32: 63 significant bits, expected at most 53 in the double carrier");
 }

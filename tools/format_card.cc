@@ -144,7 +144,7 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
 std::string carrier_of(const Format& format) {
-  return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "wide";
+  return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "long double";
 }
 
 std::string listed(const std::vector<std::string_view>& spellings, std::string_view none) {
@@ -219,7 +219,9 @@ std::string card_text(const Format& format) {
   line("format", to_string(format));
   line("bits", fmt::format("{}", storage_bits(format)));
   line("finite values", fmt::format("{}", set.size()));
-  line("range", fmt::format("{} to {}", t.lowest + 0.0, t.largest));
+  const bool is_rounded = !fits_double_carrier(format);  // the largest is one spacing less than the power of two
+  line("range", fmt::format("{} to {}{}", t.lowest + 0.0, t.largest,
+                            is_rounded ? fmt::format(" - {:a}", t.smallest_subnormal) : ""));
   if (is_float) line("smallest normal", number(t.smallest_normal));
   line(is_float ? "smallest subnormal" : "smallest positive", number(t.smallest_subnormal));
   line("spacing at 1", number(t.spacing_at_one));
@@ -230,7 +232,7 @@ std::string card_text(const Format& format) {
                                                          : "none to choose");
   line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
   line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
-  line("carrier", carrier_of(format) + (fits_double_carrier(format) ? "" : ": 64 bits, in training alone"));
+  line("carrier", carrier_of(format));
   text += number_line_text(set);
 
   const std::vector<double> values = listed_values(format);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "src/base/refusal.h"
 #include "src/numbers/block_scale.h"
 #include "tools/format_argument.h"
+#include "tools/number_option.h"
 #include "tools/verb.h"
 #include "udnn/quantize.h"
 
@@ -59,19 +61,20 @@ Result<std::vector<double>> numbers_from(std::istream& stream) {
 }
 
 /// The scale of all values together, or the one that was asked for.
-Result<Scale> scale_for(const RoundOptions& options, const Codec& codec, const std::vector<double>& values) {
+template <class T>
+Result<Scale> scale_for(const RoundOptions& options, const Codec& codec, const std::vector<T>& values) {
   const Format& format = codec.format();
   Scale scale;
   if (options.scale && !codec.needs_scale())
     return base::invalid("--scale: {} has no scale to give", to_string(format));
-  if (Status status = codec.find_scales(values, std::span(&scale, 1)); !status.ok()) return status;
+  if (Status status = codec.find_scales(std::span<const T>(values), std::span(&scale, 1)); !status.ok()) return status;
   if (!options.scale) return scale;
   if (format.is_unit) return base::invalid("--scale: {} has the scale 1", to_string(format));
   scale.unit = *options.scale;
   if (format.family == Family::kUnsignedInt) {
     double lowest = 0;
-    for (const double value : values)
-      if (std::isfinite(value)) lowest = std::min(lowest, value);
+    for (const T value : values)
+      if (std::isfinite(value)) lowest = std::min(lowest, static_cast<double>(value));
     scale.zero_point = std::clamp(std::nearbyint(-lowest / scale.unit), 0.0, traits(format).largest);
   }
   return scale;
@@ -98,10 +101,23 @@ Result<base::Value> block_scales_of(const Codec& codec, const std::vector<double
   return scales;
 }
 
-std::string hexadecimal(double value) {
+std::string digits_of(double value) { return fmt::format("{:a}", value); }
+
+/// As of a double: the first digit is 1. (The C library's begin with the upper four bits.) At most 64 bits.
+std::string digits_of(long double value) {
+  if (value == 0) return digits_of(0.0);
+  int exponent = 0;
+  const auto significand = static_cast<std::uint64_t>(std::ldexp(std::frexp(std::abs(value), &exponent), 64));
+  std::string digits = fmt::format("{:016x}", significand << 1U);
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return fmt::format("{}0x1{}{}p{:+}", value < 0 ? "-" : "", digits.empty() ? "" : ".", digits, exponent - 1);
+}
+
+template <class T>
+std::string hexadecimal(T value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return fmt::format("{:a}", value);
+  return digits_of(value);
 }
 
 base::Value value_of(const TensorStatistics& statistics) {
@@ -123,36 +139,38 @@ std::string text_of(const TensorStatistics& statistics) {
       statistics.max_abs, statistics.sqnr_db());
 }
 
-Status round_numbers(const RoundOptions& options) {
-  const auto format = format_argument(options.format);
-  if (!format) return format.error();
-  if (Status status = check_block(options, *format); !status.ok()) return status;
-  const auto codec = Codec::create(*format);
-  if (!codec) return codec.error();
-  const auto values = numbers_from(std::cin);
-  if (!values) return values.error();
-  const auto scale = scale_for(options, *codec, *values);
+/// In T: double, or long double for what a double does not hold.
+template <class T>
+Status round_in(const RoundOptions& options, const Codec& codec, const std::vector<double>& values) {
+  const Format& format = codec.format();
+  const std::vector<T> x(values.begin(), values.end());
+  const auto scale = scale_for(options, codec, x);
   if (!scale) return scale.error();
   const QuantizeOptions how{.scales = std::span(&*scale, 1), .seed = options.seed};
   TensorStatistics statistics;
-  std::vector<double> q(values->size());
-  Status status = codec->quantize(*values, q, how, &statistics);
+  std::vector<T> q(x.size());
+  Status status = codec.quantize(std::span<const T>(x), std::span<T>(q), how, &statistics);
   if (!status.ok()) return options.scale ? base::invalid("--scale: {}", status.message()) : status;
 
   if (!options.json) {
-    for (const double value : q) fmt::print("{}\n", hexadecimal(value));
+    for (const T value : q) fmt::print("{}\n", hexadecimal(value));
     if (options.stats) fmt::print(stderr, "{}", text_of(statistics));
     return {};
   }
-  base::Value rounded = base::Value::array(), record = base::Value::object({{"format", to_string(*format)}});
-  for (const double value : q) rounded.push_back(value);
-  if (codec->needs_scale()) {
-    record.set("scale", scale->unit);
-    if (format->family == Family::kTernary) record.set("threshold", scale->threshold);
-    if (format->family == Family::kUnsignedInt) record.set("zero_point", scale->zero_point);
+  base::Value rounded = base::Value::array(), record = base::Value::object({{"format", to_string(format)}});
+  for (const T value : q) {
+    if constexpr (std::is_same_v<T, double>)
+      rounded.push_back(value);
+    else
+      rounded.push_back(hexadecimal(value));  // those who read numbers read doubles
   }
-  if (format->block != 0) {
-    auto scales = block_scales_of(*codec, *values, how);
+  if (codec.needs_scale()) {
+    record.set("scale", scale->unit);
+    if (format.family == Family::kTernary) record.set("threshold", scale->threshold);
+    if (format.family == Family::kUnsignedInt) record.set("zero_point", scale->zero_point);
+  }
+  if (format.block != 0) {
+    auto scales = block_scales_of(codec, values, how);
     if (!scales) return scales.error();
     record.set("block_scales", std::move(*scales));
   }
@@ -162,6 +180,18 @@ Status round_numbers(const RoundOptions& options) {
   return {};
 }
 
+Status round_numbers(const RoundOptions& options) {
+  const auto format = format_argument(options.format);
+  if (!format) return format.error();
+  if (Status status = check_block(options, *format); !status.ok()) return status;
+  const auto codec = Codec::create(*format);
+  if (!codec) return codec.error();
+  const auto values = numbers_from(std::cin);
+  if (!values) return values.error();
+  return fits_double_carrier(*format) ? round_in<double>(options, *codec, *values)
+                                      : round_in<long double>(options, *codec, *values);
+}
+
 }  // namespace
 
 void add_round(CLI::App& app, Action& action) {
@@ -169,7 +199,7 @@ void add_round(CLI::App& app, Action& action) {
   CLI::App* const verb =
       app.add_subcommand("round", "Numbers from stdin, one a line, rounded to a format, as hexadecimal floats");
   verb->add_option("format", options->format, "For example e4m3:nan")->required();
-  verb->add_option("--seed", options->seed, "Of stochastic rounding")->capture_default_str();
+  add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX, "Of stochastic rounding");
   verb->add_option("--scale", options->scale,
                    "Value of one code, for dfx, int, uint, b1, t2; the largest of po2; that of the tensor for nvfp4; "
                    "without it: from all the numbers");
@@ -178,7 +208,7 @@ void add_round(CLI::App& app, Action& action) {
       "--block", options->block,
       "The numbers stand in the order of the blocks, for bfp, mx, nvfp4: the first B lines are the first block, the "
       "last may be shorter");
-  verb->add_flag("--json", options->json, "One JSON object");
+  verb->add_flag("--json", options->json, "One JSON object; values of more than 53 significant bits are texts in it");
   verb->footer("Example: echo 464 | udnn round e4m3:nan");
   verb->callback([options, &action] { action = [options] { return round_numbers(*options); }; });
 }

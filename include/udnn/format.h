@@ -2,9 +2,8 @@
 //
 //   format := name (':' modifier)*        "fx2.6:sr"   "e4m3:nan"   "f4.3:rtz:ftz"   "dfx8:ovf=1e-4"   "b1:unit"
 //
-// One table of names and modifiers feeds the parser, the printer, `udnn formats` and the tests. The grammar is
-// complete: every name of it parses and prints; whether a format also computes is said by computes(), and refused by
-// numbers::Quantizer otherwise.
+// One table of names and modifiers feeds the parser, the printer, `udnn formats` and the tests. Every name of the
+// grammar parses, prints and computes.
 #pragma once
 
 #include <cstdint>
@@ -121,16 +120,13 @@ FormatTraits traits(const Format& format);
 /// Bits of one stored value, shared scales included: 8.25 for mxfp8.
 double storage_bits(const Format& format);
 
-/// Whether this version rounds to the format; the others are known by name alone.
-bool computes(const Format& format);
-
 /// Whether a float holds every value of the format, and enough beside it for its rounding to mean something: at most 24
 /// significant bits, the exponents of float (its subnormals included); with exactly 24 significant bits, only
 /// nearest-even.
 bool fits_float_carrier(const Format& format);
 
-/// Whether a double holds every value of the format: at most 53 significant bits. Else it takes the wide carrier
-/// (kernels/wide_carrier.h).
+/// Whether a double holds every value of the format: at most 53 significant bits. Else it takes long double, where 64
+/// fit.
 bool fits_double_carrier(const Format& format);
 
 }  // namespace udnn

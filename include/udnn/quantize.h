@@ -78,7 +78,9 @@ struct QuantizeOptions {
   std::uint64_t first_element = 0;  ///< the place of x[0] in its tensor; a multiple of the channels, or of the block
 };
 
-/// A format made ready: rounds arrays of float or double, and knows their codes.
+/// A format made ready: rounds arrays of float or double, and knows their codes. Formats of more than 53 significant
+/// bits (fx8.56) take arrays of long double, which the families fE.M, e4m3 and its like, fx, ufx, dfx, t2, b1 round
+/// too.
 ///
 /// Threads  one Codec serves any number of threads at a time.
 /// Memory   nothing is allocated but by encode(): one row where it has more than 256 channels. (An error allocates its
@@ -86,8 +88,7 @@ struct QuantizeOptions {
 /// Same bits on every instruction set; UDNN_ISA, read by create(), forces a lower one.
 class Codec {
  public:
-  /// Errors: kInvalidArgument, as parse_format(); kUnsupported: a scale rule or a width that this version does not
-  /// compute.
+  /// Errors: kInvalidArgument, as parse_format(), or a block that cannot keep its fix=S.
   static Result<Codec> create(std::string_view format);
   static Result<Codec> create(const Format& format);
 
@@ -105,15 +106,19 @@ class Codec {
   /// Errors: kInvalidArgument (no scales, x no multiple of the channels, float where the format asks for double).
   Status find_scales(std::span<const float> x, std::span<Scale> scales) const;
   Status find_scales(std::span<const double> x, std::span<Scale> scales) const;
+  Status find_scales(std::span<const long double> x, std::span<Scale> scales) const;
 
   /// q[i] = round(x[i]). q may be x itself, otherwise must not overlap it; any alignment.
   /// statistics: null for none, else added to.
   /// NaN gives NaN where the format has one, else what zero gives. Infinity overflows as any large value.
   /// Errors: kInvalidArgument (sizes, a scale the format cannot have, float where the format asks for double: more
-  /// than 24 significant bits or a wider range). Nothing is written then.
+  /// than 24 significant bits or a wider range); kUnsupported (double where it asks for long double, long double where
+  /// the family does not take it). Nothing is written then.
   Status quantize(std::span<const float> x, std::span<float> q, const QuantizeOptions& options = {},
                   TensorStatistics* statistics = nullptr) const;
   Status quantize(std::span<const double> x, std::span<double> q, const QuantizeOptions& options = {},
+                  TensorStatistics* statistics = nullptr) const;
+  Status quantize(std::span<const long double> x, std::span<long double> q, const QuantizeOptions& options = {},
                   TensorStatistics* statistics = nullptr) const;
 
   /// The codes of round(x[i]), in the low format().bits bits: IEEE order for floats, two's complement for signed codes,
@@ -124,11 +129,15 @@ class Codec {
                 TensorStatistics* statistics = nullptr) const;
   Status encode(std::span<const double> x, std::span<std::uint64_t> codes, const QuantizeOptions& options = {},
                 TensorStatistics* statistics = nullptr) const;
+  Status encode(std::span<const long double> x, std::span<std::uint64_t> codes, const QuantizeOptions& options = {},
+                TensorStatistics* statistics = nullptr) const;
 
   /// The values of codes [rows, channels]; no scales: all 1. Errors: as find_scales(); kInvalidArgument (a code with
   /// more bits than the format, or that no value has, and its place; a format in blocks). Nothing is written then.
   Status decode(std::span<const std::uint64_t> codes, std::span<float> x, std::span<const Scale> scales = {}) const;
   Status decode(std::span<const std::uint64_t> codes, std::span<double> x, std::span<const Scale> scales = {}) const;
+  Status decode(std::span<const std::uint64_t> codes, std::span<long double> x,
+                std::span<const Scale> scales = {}) const;
 
   /// encode() of a format in blocks. codes: those of the elements, which are floats (mxfp, nvfp4) or two's complement
   /// (bfp, mxint8), to be packed as any others. block_scales [blocks(x.size())], one byte each: E8M0 (bfp, mx) is

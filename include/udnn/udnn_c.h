@@ -62,8 +62,8 @@ typedef struct udnn_format_facts {
   int32_t has_nan;
   int32_t has_negative_zero;
   int32_t needs_scale;  ///< it comes from the values, or is given
-  int32_t computes;     ///< 0: known by name only
-  int32_t fits_float;   ///< 0: arrays of double alone
+  int32_t fits_double;  ///< 0: arrays of long double alone
+  int32_t fits_float;   ///< 0: no arrays of float
 } udnn_format_facts;
 
 UDNN_C_API udnn_status udnn_format_describe(const char* format, udnn_format_facts* facts, udnn_error* error);
@@ -109,6 +109,8 @@ UDNN_C_API udnn_status udnn_codec_find_scales_f32(const udnn_codec* codec, const
                                                   udnn_scale* scales, size_t channels, udnn_error* error);
 UDNN_C_API udnn_status udnn_codec_find_scales_f64(const udnn_codec* codec, const double* x, size_t count,
                                                   udnn_scale* scales, size_t channels, udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_find_scales_long(const udnn_codec* codec, const long double* x, size_t count,
+                                                   udnn_scale* scales, size_t channels, udnn_error* error);
 
 /// x, q [count]; may be the same array. options: NULL for seed 1 and the scale of the values. statistics: NULL for
 /// none, else overwritten.
@@ -118,6 +120,9 @@ UDNN_C_API udnn_status udnn_codec_quantize_f32(const udnn_codec* codec, const fl
 UDNN_C_API udnn_status udnn_codec_quantize_f64(const udnn_codec* codec, const double* x, double* q, size_t count,
                                                const udnn_quantize_options* options, udnn_statistics* statistics,
                                                udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_quantize_long(const udnn_codec* codec, const long double* x, long double* q,
+                                                size_t count, const udnn_quantize_options* options,
+                                                udnn_statistics* statistics, udnn_error* error);
 
 /// x, codes [count].
 UDNN_C_API udnn_status udnn_codec_encode_f32(const udnn_codec* codec, const float* x, uint64_t* codes, size_t count,
@@ -126,12 +131,18 @@ UDNN_C_API udnn_status udnn_codec_encode_f32(const udnn_codec* codec, const floa
 UDNN_C_API udnn_status udnn_codec_encode_f64(const udnn_codec* codec, const double* x, uint64_t* codes, size_t count,
                                              const udnn_quantize_options* options, udnn_statistics* statistics,
                                              udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_encode_long(const udnn_codec* codec, const long double* x, uint64_t* codes,
+                                              size_t count, const udnn_quantize_options* options,
+                                              udnn_statistics* statistics, udnn_error* error);
 
 /// codes, x [count], scales [scale_count]; none: all 1.
 UDNN_C_API udnn_status udnn_codec_decode_f32(const udnn_codec* codec, const uint64_t* codes, float* x, size_t count,
                                              const udnn_scale* scales, size_t scale_count, udnn_error* error);
 UDNN_C_API udnn_status udnn_codec_decode_f64(const udnn_codec* codec, const uint64_t* codes, double* x, size_t count,
                                              const udnn_scale* scales, size_t scale_count, udnn_error* error);
+UDNN_C_API udnn_status udnn_codec_decode_long(const udnn_codec* codec, const uint64_t* codes, long double* x,
+                                              size_t count, const udnn_scale* scales, size_t scale_count,
+                                              udnn_error* error);
 
 // Formats in blocks (bfp, mx, nvfp4) have a scale for each block, one byte, beside the codes. They follow one another
 // in the order of the array; the last may be shorter.

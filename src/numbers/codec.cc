@@ -47,25 +47,36 @@ bool has_channels(Family family) noexcept {
 }  // namespace
 
 struct Codec::State {
-  Quantizer<double> f64;
-  Result<Quantizer<float>> f32;  // the error: why float is too narrow
+  Format made_of;
+  bool asks_for_scale;
+  std::size_t block;
+  Result<Quantizer<float>> f32;  // the errors: why the carrier does not take the format
+  Result<Quantizer<double>> f64;
+  Result<Quantizer<kernels::Wide>> wide;
 
-  const Format& format() const noexcept { return f64.format(); }
+  const Format& format() const noexcept { return made_of; }
   std::string name() const { return to_string(format()); }
   bool has_blocks() const noexcept { return format().block != 0; }
-  std::size_t blocks(std::size_t count) const noexcept { return has_blocks() ? base::ceil_div(count, f64.block()) : 0; }
+  std::size_t blocks(std::size_t count) const noexcept { return has_blocks() ? base::ceil_div(count, block) : 0; }
 
   template <class T>
   const Quantizer<T>& quantizer() const noexcept {
+    return *made<T>();
+  }
+
+  template <class T>
+  const Result<Quantizer<T>>& made() const noexcept {
     if constexpr (std::is_same_v<T, float>)
-      return *f32;
+      return f32;
+    else if constexpr (std::is_same_v<T, kernels::Wide>)
+      return wide;
     else
       return f64;
   }
 
   template <class T>
   Status has_carrier() const {
-    return std::is_same_v<T, float> && !f32 ? f32.error() : Status();
+    return made<T>() ? Status() : made<T>().error();
   }
 
   /// Of a format that needs none.
@@ -86,11 +97,11 @@ struct Codec::State {
     if (scales.size() > 1 && has_blocks())
       return base::invalid("{}: {} scales, expected one for the tensor at most: its blocks find their own", name(),
                            scales.size());
-    if (scales.size() > 1 && f64.needs_scale() && !has_channels(format().family))
+    if (scales.size() > 1 && asks_for_scale && !has_channels(format().family))
       for (const Scale& scale : scales)
         if (!(scale == scales[0])) return base::invalid("{}: scales that differ, expected one for the tensor", name());
     for (const Scale& scale : scales) {
-      if (!f64.needs_scale()) {
+      if (!asks_for_scale) {
         if (scale == own_scale()) continue;
         return base::invalid("{}: scale {}, expected {}, as it takes none from outside", name(), scale.unit,
                              own_scale().unit);
@@ -108,9 +119,9 @@ struct Codec::State {
     if (options.scales.size() > 1 && options.first_element % options.scales.size() != 0)
       return base::invalid("{}: first element {}, expected a multiple of the {} scales, one for each channel", name(),
                            options.first_element, options.scales.size());
-    if (options.first_element % f64.block() != 0)
+    if (options.first_element % block != 0)
       return base::invalid("{}: first element {}, expected a multiple of the {} in a block", name(),
-                           options.first_element, f64.block());
+                           options.first_element, block);
     return {};
   }
 
@@ -121,7 +132,7 @@ struct Codec::State {
 
   /// Whether someone could decode the codes.
   Status has_scale(const QuantizeOptions& options) const {
-    if (!options.scales.empty() || !f64.needs_scale()) return {};
+    if (!options.scales.empty() || !asks_for_scale) return {};
     return base::invalid("{}: no scale, expected one, which its codes are decoded with", name());
   }
 
@@ -150,7 +161,7 @@ struct Codec::State {
 
   template <class T>
   void find(std::span<const T> x, std::span<Scale> scales) const noexcept {
-    if (f64.needs_scale())
+    if (asks_for_scale)
       numbers::weight_scales(format(), x.data(), x.size() / scales.size(), scales.size(), scales.data());
     else
       std::fill(scales.begin(), scales.end(), own_scale());
@@ -241,7 +252,6 @@ struct Codec::State {
     const numbers::Draw draw{.seed = options.seed, .step = options.step, .tensor = options.tensor};
     const Quantizer<T>& with = quantizer<T>();
     const Scale tensor = tensor_scale(options);
-    const std::size_t block = with.block();
     // As many blocks as fit together, or one that is cut into pieces.
     const std::size_t together = std::max(block, kPiece / block * block);
     T rounded[kPiece];
@@ -268,8 +278,8 @@ struct Codec::State {
   /// The code of one value that rounds to more than a float holds.
   std::uint64_t code_of_large(double x, std::uint64_t first_element, const numbers::Draw& draw, const Scale& tensor,
                               const Scale& scale) const noexcept {
-    f64.run_blocks(&x, &x, 1, 1, first_element, draw, tensor, &scale, nullptr);
-    return f64.encode(x, scale);
+    f64->run_blocks(&x, &x, 1, 1, first_element, draw, tensor, &scale, nullptr);
+    return f64->encode(x, scale);
   }
 
   template <class T>
@@ -279,16 +289,16 @@ struct Codec::State {
     if (Status status = has_room(codes.size(), x.size(), "values"); !status.ok()) return status;
     if (block_scales.size() != blocks(codes.size()))
       return base::invalid("{}: {} block scales, expected {}", name(), block_scales.size(), blocks(codes.size()));
-    const Scale given = f64.needs_scale() || !(tensor == Scale{}) ? tensor : own_scale();
+    const Scale given = asks_for_scale || !(tensor == Scale{}) ? tensor : own_scale();
     if (Status status = accepts<T>(std::span(&given, 1), codes.size()); !status.ok()) return status;
     if (Status status = has_codes(codes); !status.ok()) return status;
     for (std::size_t i = 0; i < block_scales.size(); ++i)
       if (!numbers::block_scale_value(format(), block_scales[i]))
         return base::invalid("{}: block scale {} is {:#x}, which no block has", name(), i, block_scales[i]);
-    for (std::size_t begin = 0, b = 0; begin < codes.size(); begin += f64.block(), ++b) {
+    for (std::size_t begin = 0, b = 0; begin < codes.size(); begin += block, ++b) {
       const double value = *numbers::block_scale_value(format(), block_scales[b]);
       const Scale scale{.unit = numbers::unit_of_block_scale(format(), value, tensor.unit)};
-      const std::size_t end = std::min(begin + f64.block(), codes.size());
+      const std::size_t end = std::min(begin + block, codes.size());
       for (std::size_t i = begin; i < end; ++i)
         x[i] = std::isnan(value) ? std::numeric_limits<T>::quiet_NaN() : quantizer<T>().decode(codes[i], scale);
     }
@@ -306,8 +316,16 @@ Result<Codec> Codec::create(const Format& format) {
   const auto table = machine::chosen_kernel_table();
   if (!table) return table.error();
   auto f64 = Quantizer<double>::create(format, **table);
-  if (!f64) return f64.error();
-  return Codec(std::make_unique<const State>(State{*f64, Quantizer<float>::create(format, **table)}));
+  auto wide = Quantizer<kernels::Wide>::create(format, **table);
+  if (!f64 && !wide) return f64.error();
+  const bool needs_scale = f64 ? f64->needs_scale() : wide->needs_scale();
+  const std::size_t block = f64 ? f64->block() : wide->block();
+  return Codec(std::make_unique<const State>(State{.made_of = format,
+                                                   .asks_for_scale = needs_scale,
+                                                   .block = block,
+                                                   .f32 = Quantizer<float>::create(format, **table),
+                                                   .f64 = std::move(f64),
+                                                   .wide = std::move(wide)}));
 }
 
 Codec::Codec(std::unique_ptr<const State> state) noexcept : state_(std::move(state)) {}
@@ -317,7 +335,7 @@ Codec::~Codec() = default;
 
 const Format& Codec::format() const noexcept { return state_->format(); }
 
-bool Codec::needs_scale() const noexcept { return state_->f64.needs_scale(); }
+bool Codec::needs_scale() const noexcept { return state_->asks_for_scale; }
 
 std::size_t Codec::blocks(std::size_t count) const noexcept { return state_->blocks(count); }
 
@@ -329,12 +347,21 @@ Status Codec::find_scales(std::span<const double> x, std::span<Scale> scales) co
   return state_->find_scales(x, scales);
 }
 
+Status Codec::find_scales(std::span<const long double> x, std::span<Scale> scales) const {
+  return state_->find_scales(x, scales);
+}
+
 Status Codec::quantize(std::span<const float> x, std::span<float> q, const QuantizeOptions& options,
                        TensorStatistics* statistics) const {
   return state_->quantize(x, q, options, statistics);
 }
 
 Status Codec::quantize(std::span<const double> x, std::span<double> q, const QuantizeOptions& options,
+                       TensorStatistics* statistics) const {
+  return state_->quantize(x, q, options, statistics);
+}
+
+Status Codec::quantize(std::span<const long double> x, std::span<long double> q, const QuantizeOptions& options,
                        TensorStatistics* statistics) const {
   return state_->quantize(x, q, options, statistics);
 }
@@ -349,11 +376,21 @@ Status Codec::encode(std::span<const double> x, std::span<std::uint64_t> codes, 
   return state_->encode(x, codes, options, statistics);
 }
 
+Status Codec::encode(std::span<const long double> x, std::span<std::uint64_t> codes, const QuantizeOptions& options,
+                     TensorStatistics* statistics) const {
+  return state_->encode(x, codes, options, statistics);
+}
+
 Status Codec::decode(std::span<const std::uint64_t> codes, std::span<float> x, std::span<const Scale> scales) const {
   return state_->decode(codes, x, scales);
 }
 
 Status Codec::decode(std::span<const std::uint64_t> codes, std::span<double> x, std::span<const Scale> scales) const {
+  return state_->decode(codes, x, scales);
+}
+
+Status Codec::decode(std::span<const std::uint64_t> codes, std::span<long double> x,
+                     std::span<const Scale> scales) const {
   return state_->decode(codes, x, scales);
 }
 

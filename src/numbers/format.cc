@@ -534,8 +534,6 @@ double storage_bits(const Format& format) {
   }
 }
 
-bool computes(const Format& format) { return traits(format).significant_bits <= 64; }
-
 bool fits_float_carrier(const Format& format) {
   constexpr int kDigits = std::numeric_limits<float>::digits;
   const FormatTraits t = traits(format);

@@ -199,10 +199,11 @@ Result<Quantizer<T>> Quantizer<T>::create(const Format& format, const kernels::K
     return base::refusal(StatusCode::kUnsupported, "{}: {} significant bits, expected at most {} in the double carrier",
                          to_string(format), traits(format).significant_bits, std::numeric_limits<double>::digits);
   if (kIsWide && !computes_in_wide(format))
-    return base::refusal(StatusCode::kUnsupported,
-                         "{}: does not compute beside formats of more than {} significant bits, where only fE.M, e4m3 "
-                         "and their like, fx, ufx, dfx, t2 and b1 do",
-                         to_string(format), std::numeric_limits<double>::digits);
+    return base::refusal(
+        StatusCode::kUnsupported,
+        "{}: does not compute in the wide carrier, that of formats of more than {} significant bits, where "
+        "only fE.M, e4m3 and its like, fx, ufx, dfx, t2 and b1 do",
+        to_string(format), std::numeric_limits<double>::digits);
 
   Quantizer made;
   made.format_ = format;

@@ -220,7 +220,7 @@ udnn_status udnn_format_describe(const char* format, udnn_format_facts* facts, u
                               .has_nan = t.has_nan,
                               .has_negative_zero = t.has_negative_zero,
                               .needs_scale = t.is_dynamic,
-                              .computes = udnn::computes(*parsed),
+                              .fits_double = udnn::fits_double_carrier(*parsed),
                               .fits_float = udnn::fits_float_carrier(*parsed)};
     copy_text(udnn::to_string(*parsed), made.name);
     *facts = made;
@@ -251,6 +251,11 @@ udnn_status udnn_codec_find_scales_f64(const udnn_codec* codec, const double* x,
   return find_scales(codec, x, count, scales, channels, error);
 }
 
+udnn_status udnn_codec_find_scales_long(const udnn_codec* codec, const long double* x, size_t count, udnn_scale* scales,
+                                        size_t channels, udnn_error* error) {
+  return find_scales(codec, x, count, scales, channels, error);
+}
+
 udnn_status udnn_codec_quantize_f32(const udnn_codec* codec, const float* x, float* q, size_t count,
                                     const udnn_quantize_options* options, udnn_statistics* statistics,
                                     udnn_error* error) {
@@ -260,6 +265,12 @@ udnn_status udnn_codec_quantize_f32(const udnn_codec* codec, const float* x, flo
 udnn_status udnn_codec_quantize_f64(const udnn_codec* codec, const double* x, double* q, size_t count,
                                     const udnn_quantize_options* options, udnn_statistics* statistics,
                                     udnn_error* error) {
+  return quantize(codec, x, q, count, options, statistics, error);
+}
+
+udnn_status udnn_codec_quantize_long(const udnn_codec* codec, const long double* x, long double* q, size_t count,
+                                     const udnn_quantize_options* options, udnn_statistics* statistics,
+                                     udnn_error* error) {
   return quantize(codec, x, q, count, options, statistics, error);
 }
 
@@ -275,6 +286,12 @@ udnn_status udnn_codec_encode_f64(const udnn_codec* codec, const double* x, uint
   return encode(codec, x, codes, count, options, statistics, error);
 }
 
+udnn_status udnn_codec_encode_long(const udnn_codec* codec, const long double* x, uint64_t* codes, size_t count,
+                                   const udnn_quantize_options* options, udnn_statistics* statistics,
+                                   udnn_error* error) {
+  return encode(codec, x, codes, count, options, statistics, error);
+}
+
 udnn_status udnn_codec_decode_f32(const udnn_codec* codec, const uint64_t* codes, float* x, size_t count,
                                   const udnn_scale* scales, size_t scale_count, udnn_error* error) {
   return decode(codec, codes, x, count, scales, scale_count, error);
@@ -282,6 +299,11 @@ udnn_status udnn_codec_decode_f32(const udnn_codec* codec, const uint64_t* codes
 
 udnn_status udnn_codec_decode_f64(const udnn_codec* codec, const uint64_t* codes, double* x, size_t count,
                                   const udnn_scale* scales, size_t scale_count, udnn_error* error) {
+  return decode(codec, codes, x, count, scales, scale_count, error);
+}
+
+udnn_status udnn_codec_decode_long(const udnn_codec* codec, const uint64_t* codes, long double* x, size_t count,
+                                   const udnn_scale* scales, size_t scale_count, udnn_error* error) {
   return decode(codec, codes, x, count, scales, scale_count, error);
 }
 

@@ -56,7 +56,6 @@ Status accepts(const Format& format, const Limits& limits) {
     return base::refusal(StatusCode::kUnsupported,
                          "{}: {} significant bits, expected at most {} of an accumulator in the {} carrier",
                          to_string(format), t.significant_bits, most_bits, limits.carrier);
-  if (!computes(format)) return refused(format, "known by name only");
   if (is_float && format.mantissa_bits == 0)
     return refused(format, "no mantissa bits, expected at least 1 of an accumulator");
   // A sum that rounding to odd made the largest float may be one that would overflow in f8.M, or not.

@@ -32,7 +32,7 @@ class Formats(unittest.TestCase):
         self.assertEqual(facts["smallest_normal"], float(numpy_facts.smallest_normal))
         self.assertEqual(facts["smallest_subnormal"], float(numpy_facts.smallest_subnormal))
         self.assertEqual(facts["spacing_at_one"], float(numpy_facts.eps))
-        self.assertIs(facts["computes"], True)
+        self.assertIs(facts["fits_double"], True)
 
     def test_fp16_rounds_as_numpy_does(self) -> None:
         fp16 = Format("fp16")

@@ -35,7 +35,7 @@ class _Facts(ctypes.Structure):
     _fields_ += [(name, ctypes.c_double) for name in ("storage_bits", "largest", "lowest", "smallest_normal",
                                                       "smallest_subnormal", "spacing_at_one")]
     _fields_ += [(name, ctypes.c_int32) for name in ("bits", "significant_bits", "block", "has_infinity", "has_nan",
-                                                     "has_negative_zero", "needs_scale", "computes", "fits_float")]
+                                                     "has_negative_zero", "needs_scale", "fits_double", "fits_float")]
 
 
 class Scale(ctypes.Structure):
@@ -116,12 +116,12 @@ def version() -> str:
 
 
 def describe(format: str) -> dict[str, Union[str, float, int, bool]]:
-    """What follows from a name: bits, range, spacing, whether it computes. At scale 1."""
+    """What follows from a name: bits, range, spacing, the arrays it takes. At scale 1."""
     facts = _Facts()
     _call("udnn_format_describe", format.encode(), ctypes.byref(facts))
     described = {name: getattr(facts, name) for name, _ in _Facts._fields_}
     described["name"] = facts.name.decode()
-    for name in ("has_infinity", "has_nan", "has_negative_zero", "needs_scale", "computes", "fits_float"):
+    for name in ("has_infinity", "has_nan", "has_negative_zero", "needs_scale", "fits_double", "fits_float"):
         described[name] = bool(described[name])
     return described
 
