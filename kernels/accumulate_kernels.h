@@ -19,20 +19,18 @@ namespace udnn::kernels {
 /// How a rest decides whether a magnitude takes one more step of the grid.
 enum class AccumulatorMode : unsigned char {
   kNearestEven,
-  kBySign,  ///< as `steps_on` says: nearest-away and the three directed modes
+  kNearestAway,
+  kDirected,  ///< toward zero, up, down: as `steps_on` says
   kToOdd,
 };
-inline constexpr std::size_t kAccumulatorModes = 3;
+inline constexpr std::size_t kAccumulatorModes = 4;
 
 enum class AccumulatorKind : unsigned char { kFloat, kFixed, kFixedWrapped };
 inline constexpr std::size_t kAccumulatorKinds = 3;
 
-/// From which rest on: never, from one half, from anything.
-enum class StepsOn : unsigned char { kNever, kFromHalf, kFromAny };
-
 /// The format of an accumulator. Every number is exact in float where the carrier is float.
 struct AccumulatorGrid {
-  StepsOn steps_on[2] = {};  ///< of positive and of negative values
+  bool steps_on[2] = {};  ///< kDirected: whether a positive and a negative magnitude with any rest takes the step
 
   // Floats of M >= 1 stored bits: magnitudes 0 .. largest, infinities, NaN.
   int mantissa_bits = 0;       ///< at most 21 in float, 50 in double

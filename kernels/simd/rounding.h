@@ -190,6 +190,47 @@ inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
 #endif
 }
 
+/// The least integer not below x, -0 below 0.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> integer_above(xsimd::batch<T, Arch> x) noexcept {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+  else
+    return _mm512_roundscale_pd(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_round_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+  else
+    return _mm256_round_pd(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#else
+  using Value = xsimd::batch<T, Arch>;
+  const Value nearest = nearest_integer(x);
+  return (nearest + xsimd::select(nearest < x, Value(T{1}), Value(T{0}))) | (x & Value(T{-0.0}));
+#endif
+}
+
+/// `negative` where the sign bit is set, else `positive`.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> by_sign(xsimd::batch<T, Arch> sign, xsimd::batch<T, Arch> positive,
+                                     xsimd::batch<T, Arch> negative) noexcept {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(sign)), positive, negative);
+  else
+    return _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(sign)), positive, negative);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_blendv_ps(positive, negative, sign);
+  else
+    return _mm256_blendv_pd(positive, negative, sign);
+#else
+  using Value = xsimd::batch<T, Arch>;
+  const Value one(T{1}), signed_one = (sign & Value(T{-0.0})) | one;
+  return xsimd::select(signed_one < Value(T{0}), negative, positive);
+#endif
+}
+
 /// a * b - product, exactly; product = a * b rounded. Without FMA by Dekker's splitting, which needs |a|, |b| < 2^996
 /// and no underflow (T. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18,
 /// 1971).
