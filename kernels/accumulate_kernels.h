@@ -37,8 +37,8 @@ struct AccumulatorGrid {
   double smallest_normal = 0;  ///< 2^emin, at least 2^-126 in float, 2^-510 in double
   double beyond = 0;           ///< 2^(emax + 1), which the carrier need not hold; whatever reaches it has overflowed
   double largest = 0;
-  double over[2] = {};     ///< what a positive and a negative magnitude above `largest` becomes
-  double flush_below = 0;  ///< smallest_normal, or 0: magnitudes below become zero
+  double over[2] = {};   ///< what a positive and a negative magnitude above `largest` becomes
+  bool flushes = false;  ///< magnitudes below smallest_normal become zero
 
   // Fixed point: codes lowest .. highest, times unit.
   double unit = 1;  ///< 2^s; 2^-126 .. 2^126 in float, 2^-500 .. 2^500 in double, and so is what the codes reach

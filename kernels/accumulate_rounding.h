@@ -3,7 +3,7 @@
 // It is given sums rounded to odd (simd/odd_sum.h): whatever is between two values of the format, or half way, or a
 // little more, the lane says so. A magnitude is cut into whole steps of the grid, as in quantize.h:
 //
-//   power = the power of two below |x|, from smallest_normal to `beyond`
+//   power = the power of two below |x|, at least smallest_normal
 //   |x| -> round(|x| * (2^M / power)) * (power * 2^-M)
 //
 // Every product and sum here is exact, and the rounding says itself in which direction: simd/odd_sum.h may have turned
@@ -65,8 +65,8 @@ struct RoundToFloat {
         beyond(static_cast<L>(grid.beyond)),
         largest(static_cast<L>(grid.largest)),
         over{Vector(static_cast<L>(grid.over[0])), Vector(static_cast<L>(grid.over[1]))},
-        flush_below(static_cast<L>(grid.flush_below)),
-        flushes(grid.flush_below > 0),
+        mantissa_bits(grid.mantissa_bits),
+        flushes(grid.flushes),
         to_step(static_cast<Word>(grid.mantissa_bits) << kMantissa),
         to_inverse((2 * kBias << kMantissa) + (static_cast<Word>(grid.mantissa_bits) << kMantissa)),
         dropped(kMantissa - grid.mantissa_bits),
@@ -80,12 +80,14 @@ struct RoundToFloat {
     if constexpr (kHasExponentsOfLanes) {
       rounded = xsimd::select(are_numbers(magnitude, magnitude), cut(magnitude, sign), magnitude);
     } else {
-      const Bits power = as_bits(xsimd::min(xsimd::max(magnitude & Vector(kInfinity<L>), smallest_normal), beyond));
-      rounded = steps.round(magnitude * as_value<L>(to_inverse - power), sign) * as_value<L>(power - to_step);
+      Vector power = xsimd::max(magnitude & Vector(kInfinity<L>), smallest_normal);
+      if (mantissa_bits == 1) power = xsimd::min(power, beyond);  // its inverse, for infinity, would be 0
+      const Bits bits = as_bits(power);
+      rounded = steps.round(magnitude * as_value<L>(to_inverse - bits), sign) * as_value<L>(bits - to_step);
     }
     Vector above = over[0];
     if constexpr (kMode == AccumulatorMode::kDirected) above = by_sign(sign, over[0], over[1]);
-    if (flushes) rounded = xsimd::select(rounded < flush_below, Vector(L{0}), rounded);
+    if (flushes) rounded = xsimd::select(rounded < smallest_normal, Vector(L{0}), rounded);
     return xsimd::select(rounded > largest, above, rounded) | sign;
   }
 
@@ -103,7 +105,8 @@ struct RoundToFloat {
   }
 
   AccumulatorSteps<L, Arch, kMode> steps;
-  Vector smallest_normal, beyond, largest, over[2], flush_below;
+  Vector smallest_normal, beyond, largest, over[2];
+  int mantissa_bits;
   bool flushes;
   Bits to_step, to_inverse;
   int dropped;

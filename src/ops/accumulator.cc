@@ -107,7 +107,7 @@ AccumulatorGrid grid_of(const Format& format) noexcept {
   grid.largest = t.largest;
   for (const bool is_negative : {false, true})
     grid.over[is_negative] = numbers::beyond_range(format, t.largest, is_negative);
-  grid.flush_below = format.flushes_subnormals ? grid.smallest_normal : 0;
+  grid.flushes = format.flushes_subnormals;
   return grid;
 }
 
