@@ -113,14 +113,14 @@ inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction
   return _mm512_cmp_epu32_mask(_mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
                                _mm512_xor_si512(word, _mm512_set1_epi32(-1)), _MM_CMPINT_NLE);
 #elif defined(__AVX2__)
-  // floor(fraction * 2^32) > ~word, both moved down by 2^31 because conversion and comparison are signed.
-  const __m256 half = _mm256_set1_ps(0.5F), upper_half = _mm256_cmp_ps(fraction, half, _CMP_GE_OQ);
-  const __m256 low = _mm256_mul_ps(_mm256_sub_ps(fraction, _mm256_and_ps(upper_half, half)), _mm256_set1_ps(0x1p32F));
-  const __m256 down = _mm256_andnot_ps(upper_half, _mm256_set1_ps(-0.0F));
-  const __m256i moved = _mm256_xor_si256(_mm256_cvttps_epi32(low), _mm256_castps_si256(down));
+  // floor(fraction * 2^32) > ~word. From one half on, fraction - 1 has the same lower 32 bits, and no bits below 2^-32;
+  // at one half, where the nearest is 0, what the conversion gives for 2^31 is right too. The comparison is signed.
+  const __m256 nearest = _mm256_round_ps(fraction, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256i low = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(fraction, nearest), _mm256_set1_ps(0x1p32F)));
+  const __m256i moved = _mm256_xor_si256(low, _mm256_set1_epi32(-0x7fffffff - 1));
   return _mm256_castsi256_ps(_mm256_cmpgt_epi32(moved, _mm256_xor_si256(word, _mm256_set1_epi32(0x7fffffff))));
 #else
-  // As above, in the words of xsimd.
+  // In the words of xsimd: the upper half moved down by 2^31, because conversion and comparison are signed.
   using Value = xsimd::batch<float, Arch>;
   using Signed = xsimd::batch<std::int32_t, Arch>;
   using Word = xsimd::batch<std::uint32_t, Arch>;
