@@ -21,7 +21,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from rounding_peers import DFX8_FRACTION, FLOATS, Rounding, peers
+from rounding_definition import DFX8_FRACTION, inputs, nearest, values_of
+from rounding_peers import Rounding, peers
 from speed import cpu
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
@@ -30,57 +31,6 @@ import udnn_formats  # noqa: E402
 FORMATS = ("e5m2", "e4m3", "fx2.6", "dfx8", "bf16", "fp16")
 SIZES = {"L2": 1 << 16, "beyond": 1 << 22}  # elements: 256 KiB, and 16 MiB, of each array
 ROW = "{:<9} {:<24} {:>10} {:>8} {:>12} {:>8}"
-
-
-def values_of(format: str) -> np.ndarray:
-    """The finite values that are not negative, in order, from the definition."""
-    if format == "fx2.6":
-        return np.arange(128) / 64
-    if format == "dfx8":
-        return np.arange(128) / 2.0**DFX8_FRACTION
-    exponent, mantissa = FLOATS[format]
-    bias, steps = (1 << (exponent - 1)) - 1, 1 << mantissa
-    fields = (1 << exponent) - (0 if format == "e4m3" else 1)  # the last one: infinity and NaN
-    codes = np.arange(fields * steps - (1 if format == "e4m3" else 0))
-    field, rest = codes // steps, codes % steps
-    return np.ldexp(rest + np.where(field > 0, steps, 0), np.maximum(field, 1) - bias - mantissa)
-
-
-def beyond_of(format: str, overflow: str) -> float:
-    return {"inf": np.inf, "nan": np.nan}.get(overflow, values_of(format)[-1])
-
-
-def nearest(x: np.ndarray, format: str, overflow: str) -> np.ndarray:
-    """Ties to the even code; `overflow` is as in uDNN's spelling."""
-    values = values_of(format)
-    last = values[-1]
-    next_one = last + (last - values[-2])  # what would follow if the exponent were unbounded
-    table = np.append(values, next_one)
-    magnitude = np.abs(x.astype(np.float64))
-    above = np.clip(np.searchsorted(table, magnitude), 1, len(table) - 1)
-    below = above - 1
-    to_below, to_above = magnitude - table[below], table[above] - magnitude
-    takes_above = (to_above < to_below) | ((to_above == to_below) & (above % 2 == 0))
-    code = np.where(takes_above, above, below)
-    rounded = np.where(code == len(values), beyond_of(format, overflow), table[code])
-    if format == "fx2.6":
-        rounded = np.where((x < 0) & (magnitude > last), np.minimum(np.where(takes_above, next_one, rounded), 2), rounded)
-        return (np.copysign(rounded, x) + 0.0).astype(np.float32)
-    rounded = np.copysign(rounded, x)
-    return (rounded + 0.0 if format == "dfx8" else rounded).astype(np.float32)
-
-
-def test_values(format: str) -> np.ndarray:
-    """Every fp16; every value of the format and every midpoint, with both neighbours; many of ordinary size."""
-    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    values = values_of(format)
-    points = np.concatenate([values, (values[:-1] + values[1:]) / 2, [values[-1] * 1.5 - values[-2] / 2]])
-    points = points[points <= np.finfo(np.float32).max].astype(np.float32)
-    with np.errstate(over="ignore"):
-        points = np.concatenate([points, np.nextafter(points, -np.inf), np.nextafter(points, np.inf)])
-    ordinary = np.random.default_rng(1).normal(size=1 << 17).astype(np.float32)
-    x = np.concatenate([halves[np.isfinite(halves)], points, -points, ordinary])
-    return x[np.isfinite(x)]
 
 
 def spelled(format: str, overflow: str, rounding: str = "rne") -> str:
@@ -121,7 +71,7 @@ def check(formats: list[str], everybody: list) -> int:
     wrong = 0
     print("\nrounding to nearest, ties to even: differences from the definition")
     for format in formats:
-        x, largest = test_values(format), values_of(format)[-1]
+        x, largest = inputs(format), values_of(format)[-1]
         own = "" if format in ("fx2.6", "dfx8") else "inf"
         for overflow in ["nan", "sat"] if format == "e4m3" else [own]:
             said = differences(udnn(spelled(format, overflow))(x), nearest(x, format, overflow), x, largest)
@@ -137,7 +87,7 @@ def check(formats: list[str], everybody: list) -> int:
 
     print("\nstochastic rounding: results that are no neighbour of what was rounded, within the range")
     for format in formats:
-        x = test_values(format)
+        x = inputs(format)
         x = x[np.abs(x) <= values_of(format)[-1]]
         low, high = (udnn(spelled(format, "", mode))(x) for mode in ("rdn", "rup"))
         for name, rounding in [("udnn", udnn(spelled(format, "", "sr"))), *named(everybody, format, True)]:

@@ -14,11 +14,9 @@ import tempfile
 from collections.abc import Callable
 
 import numpy as np
+from rounding_definition import DFX8_FRACTION, FLOATS
 
 Rounding = Callable[[np.ndarray], np.ndarray]
-
-# Exponent and mantissa bits of the floats; the rest is fixed point.
-FLOATS = {"e5m2": (5, 2), "e4m3": (4, 3), "bf16": (8, 7), "fp16": (5, 10)}
 
 
 class Absent(Exception):
@@ -234,9 +232,6 @@ int run(float* q, const float* x, size_t count, optstruct* made) { return cpfloa
             return q
 
         return rounded
-
-
-DFX8_FRACTION = 5  # the scale 2^-5 suits values around 1
 
 
 def peers(cpfloat: pathlib.Path | None) -> tuple[list, list[str]]:
