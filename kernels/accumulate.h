@@ -1,6 +1,6 @@
 // kernels/accumulate.h: products whose accumulator has a format of its own (operands: accumulate_kernels.h).
 //
-//   acc[i] = round(odd(acc[i] + a[i, k] * b[k]))       8 rows (4 in wider lanes) of one vector: as many chains
+//   acc[i] = round(odd(acc[i] + a[i, k] * b[k]))       8 rows (4 without FMA) of one vector: as many chains
 //
 // odd(): simd/odd_sum.h. Is it needed? If both factors have few bits, rounding the sum to the carrier first would seem
 // safe: with factors of p and q bits and 1 + M of the accumulator, p + q + M + 3 <= 24 leaves room for all bits of sums
@@ -8,8 +8,10 @@
 // 65/64 + 2^-24, which rounds up, is 65/64 in float, which rounds to even. No bound on the digits excludes a tiny term
 // beside a product half way, so every sum is rounded to odd.
 //
-// AVX-512 rounds in both directions and computes in the lanes of the carrier. The others, and fixed point that wraps
-// (whose products must not lose their low bits, however large), compute in double, where a product of floats is exact.
+// AVX-512 and AVX2 round in both directions and compute in the lanes of the carrier; AVX2 with the environment turned
+// to rounding up, but not where a chunk is summed, which rounds to nearest. The others compute in double, where a
+// product of floats is exact, and so does fixed point that wraps, whose products must not lose their low bits, however
+// large.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +23,15 @@
 
 namespace udnn::kernels {
 
-/// The arithmetic of a chain of T in lanes of L.
-template <class T, class L, class Arch, bool kWraps>
+/// The arithmetic of a chain of T in lanes of L; kInChunks: of one that sums products before it rounds.
+template <class T, class L, class Arch, bool kWraps, bool kInChunks>
 struct ChainLanes {
   using Vector = xsimd::batch<L, Arch>;
   static constexpr std::size_t kLanes = Vector::size;
-  static constexpr bool kIsNative = kRoundsInBothDirections<Arch> && std::is_same_v<T, L> && !kWraps;
-  static_assert(kIsNative || std::is_same_v<L, double>);
+  static constexpr bool kRoundsUp =
+      kOddFrom<Arch> == OddFrom::kEnvironment && !kInChunks && !(kWraps && std::is_same_v<T, double>);
+  static constexpr bool kHasNeighbours = kOddFrom<Arch> == OddFrom::kInstructions || kRoundsUp;
+  static_assert(std::is_same_v<T, L> || std::is_same_v<L, double>);
 
   explicit ChainLanes(const AccumulatorGrid& grid) noexcept
       : inverse(static_cast<L>(grid.inverse)), unit(static_cast<L>(grid.unit)), modulus(static_cast<L>(grid.modulus)) {}
@@ -64,36 +68,37 @@ struct ChainLanes {
 
   /// acc + a * b, rounded to odd; where codes wrap, a * b without its multiples of 2^N codes, or NaN for what is not
   /// finite.
-  Vector add_product(Vector a, Vector b, Vector acc) const noexcept {
-    if constexpr (kIsNative) {
-      return odd_multiply_add(a, b, acc);
-    } else if constexpr (std::is_same_v<T, float>) {
+  auto add_product(Vector a, Vector b, Vector acc) const noexcept {
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<L, double>) {
       return add(a * b, acc);
+    } else if constexpr (kHasNeighbours && !kWraps) {
+      return odd_multiply_add(a, b, acc);
     } else {
       const ExactProduct<Arch> exact(a, b);
       if constexpr (!kWraps) {
         const ThreeSum<Arch> sum(exact.product, exact.error, acc);
-        return odd_sum(sum.high, sum.low);
+        return odd_value(odd_sum(sum.high, sum.low));
       } else {
         // The product as 2^960, when it is larger, is a multiple of 2^N codes, as it should be.
         const ThreeSum<Arch> sum(low_part(exact.product), without_turns(exact.error), acc);
         const Vector all = odd_sum(sum.high, sum.low);
-        return xsimd::select(magnitude_of(exact.product) <= Vector(kLargest<L>), all, exact.product - exact.product);
+        return odd_value(
+            xsimd::select(magnitude_of(exact.product) <= Vector(kLargest<L>), all, exact.product - exact.product));
       }
     }
   }
 
   /// acc + term, rounded to odd; where codes wrap as above.
-  Vector add(Vector term, Vector acc) const noexcept {
-    if constexpr (kIsNative) {
-      return odd_add(term, acc);
-    } else if constexpr (kWraps) {
-      const Vector sum = odd_sum(acc, low_part(term));
-      return xsimd::select(magnitude_of(term) <= Vector(kLargest<L>), sum, term - term);
-    } else {
-      return odd_sum(acc, term);
-    }
+  auto add(Vector term, Vector acc) const noexcept {
+    Vector low = term;
+    if constexpr (kWraps) low = xsimd::select(magnitude_of(term) <= Vector(kLargest<L>), low_part(term), term - term);
+    if constexpr (kHasNeighbours)
+      return odd_add(low, acc);
+    else
+      return odd_value(odd_sum(acc, low));
   }
+
+  static OddValue<L, Arch> odd_value(Vector value) noexcept { return {value}; }
 
   /// a * b + partial, rounded once to T.
   static Vector fused(Vector a, Vector b, Vector partial) noexcept {
@@ -127,12 +132,22 @@ struct ChainLanes {
   Vector inverse, unit, modulus;
 };
 
-template <class T, class L, class Arch, class Round, bool kWraps>
+template <class T, class L, class Arch, class Round, bool kWraps, bool kInChunks>
 struct Accumulate {
-  using Lanes = ChainLanes<T, L, Arch, kWraps>;
+  using Lanes = ChainLanes<T, L, Arch, kWraps, kInChunks>;
   using Vector = typename Lanes::Vector;
 
   static void run(const AccumulateArgs<T>& args) noexcept {
+    if constexpr (Lanes::kRoundsUp) {
+      const RoundingUp<Arch> while_summing;
+      all_columns(args);
+    } else {
+      all_columns(args);
+    }
+  }
+
+ private:
+  [[gnu::noinline]] static void all_columns(const AccumulateArgs<T>& args) noexcept {
     const Accumulate each(*args.grid);
     const std::size_t cols = args.product.cols;
     for (std::size_t j = 0; j < cols; j += Lanes::kLanes) {
@@ -140,11 +155,11 @@ struct Accumulate {
       if (args.by_column)
         each.template all_rows<4, true>(args, j, count);
       else
-        each.template all_rows<Lanes::kIsNative ? 8 : 4, false>(args, j, count);
+        each.template all_rows<std::is_same_v<T, L> && kOddFrom<Arch> != OddFrom::kErrors ? 8 : 4, false>(args, j,
+                                                                                                          count);
     }
   }
 
- private:
   explicit Accumulate(const AccumulatorGrid& grid) noexcept : lanes_(grid), round_(grid) {}
 
   // Rows in blocks of kRows, and the rest, when that is enough, in one of 4. Rows that a block has too many repeat the
@@ -175,7 +190,8 @@ struct Accumulate {
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRows; ++i) acc[i] = Lanes::load(product.c + c_at[i], count);
     } else {
-      const Vector start = product.bias == nullptr ? Vector(L{0}) : round_(Lanes::load(product.bias + j, count));
+      const Vector start =
+          product.bias == nullptr ? Vector(L{0}) : round_(Lanes::odd_value(Lanes::load(product.bias + j, count)));
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRows; ++i) acc[i] = start;
     }
@@ -195,7 +211,7 @@ struct Accumulate {
         return Vector(static_cast<L>(*a));
     };
 
-    if (args.chunk == 1) {
+    if constexpr (!kInChunks) {
       each_product([&](const T* a, Vector b_k) {
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kRows; ++i) acc[i] = round_(lanes_.add_product(factor(a + a_at[i]), b_k, acc[i]));
@@ -239,19 +255,28 @@ struct Accumulate {
 /// Picks the lanes, and for floats whether they have the exponents of the lanes.
 template <class T, class Arch, AccumulatorMode kMode>
 struct AccumulateIn {
-  using L = std::conditional_t<kRoundsInBothDirections<Arch>, T, double>;
+  using L = std::conditional_t<kOddFrom<Arch> == OddFrom::kErrors, double, T>;
 
   static void floats(const AccumulateArgs<T>& args) noexcept {
     if constexpr (std::is_same_v<L, float>)
       if (args.grid->smallest_normal == double{kSmallestNormal<float>})
-        return Accumulate<T, L, Arch, RoundToFloat<L, Arch, kMode, true>, false>::run(args);
-    Accumulate<T, L, Arch, RoundToFloat<L, Arch, kMode, false>, false>::run(args);
+        return run<L, RoundToFloat<L, Arch, kMode, true>, false>(args);
+    run<L, RoundToFloat<L, Arch, kMode, false>, false>(args);
   }
   static void fixed(const AccumulateArgs<T>& args) noexcept {
-    Accumulate<T, L, Arch, RoundToFixed<L, Arch, kMode, false>, false>::run(args);
+    run<L, RoundToFixed<L, Arch, kMode, false>, false>(args);
   }
   static void wrapped(const AccumulateArgs<T>& args) noexcept {
-    Accumulate<T, double, Arch, RoundToFixed<double, Arch, kMode, true>, true>::run(args);
+    run<double, RoundToFixed<double, Arch, kMode, true>, true>(args);
+  }
+
+ private:
+  template <class Lane, class Round, bool kWraps>
+  static void run(const AccumulateArgs<T>& args) noexcept {
+    if (args.chunk == 1)
+      Accumulate<T, Lane, Arch, Round, kWraps, false>::run(args);
+    else
+      Accumulate<T, Lane, Arch, Round, kWraps, true>::run(args);
   }
 };
 

@@ -19,28 +19,26 @@ namespace udnn::kernels {
 /// How a rest decides whether a magnitude takes one more step of the grid.
 enum class AccumulatorMode : unsigned char {
   kNearestEven,
-  kBySign,  ///< as `steps_on` says: nearest-away and the three directed modes
+  kNearestAway,
+  kDirected,  ///< toward zero, up, down: as `steps_on` says
   kToOdd,
 };
-inline constexpr std::size_t kAccumulatorModes = 3;
+inline constexpr std::size_t kAccumulatorModes = 4;
 
 enum class AccumulatorKind : unsigned char { kFloat, kFixed, kFixedWrapped };
 inline constexpr std::size_t kAccumulatorKinds = 3;
 
-/// From which rest on: never, from one half, from anything.
-enum class StepsOn : unsigned char { kNever, kFromHalf, kFromAny };
-
 /// The format of an accumulator. Every number is exact in float where the carrier is float.
 struct AccumulatorGrid {
-  StepsOn steps_on[2] = {};  ///< of positive and of negative values
+  bool steps_on[2] = {};  ///< kDirected: whether a positive and a negative magnitude with any rest takes the step
 
   // Floats of M >= 1 stored bits: magnitudes 0 .. largest, infinities, NaN.
   int mantissa_bits = 0;       ///< at most 21 in float, 50 in double
   double smallest_normal = 0;  ///< 2^emin, at least 2^-126 in float, 2^-510 in double
   double beyond = 0;           ///< 2^(emax + 1), which the carrier need not hold; whatever reaches it has overflowed
   double largest = 0;
-  double over[2] = {};     ///< what a positive and a negative magnitude above `largest` becomes
-  double flush_below = 0;  ///< smallest_normal, or 0: magnitudes below become zero
+  double over[2] = {};   ///< what a positive and a negative magnitude above `largest` becomes
+  bool flushes = false;  ///< magnitudes below smallest_normal become zero
 
   // Fixed point: codes lowest .. highest, times unit.
   double unit = 1;  ///< 2^s; 2^-126 .. 2^126 in float, 2^-500 .. 2^500 in double, and so is what the codes reach

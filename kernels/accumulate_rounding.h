@@ -1,15 +1,14 @@
 // kernels/accumulate_rounding.h: one rounding of an accumulator, on lanes that stay in registers.
 //
-// Lanes hold sums rounded to odd (simd/odd_sum.h): whatever is between two values of the format, or half way, or a
-// little more, the lane says so. quantize.h rounds arrays of given values; here a chain of hundreds of roundings waits
-// for each result, so nearest-even has the shortest way there is:
+// It is given sums rounded to odd (simd/odd_sum.h): whatever is between two values of the format, or half way, or a
+// little more, the lane says so. A magnitude is cut into whole steps of the grid, as in quantize.h:
 //
-//   power = the power of two below |x|, from smallest_normal to `beyond`        magic = 1.5 * power * 2^(23 - M)
-//   (x + magic) - magic                                                         [52 for 23 in double]
+//   power = the power of two below |x|, at least smallest_normal
+//   |x| -> round(|x| * (2^M / power)) * (power * 2^-M)
 //
-// The last bit of x + magic is worth the step of the format at x, so the addition rounds, half a step to even, and the
-// subtraction is exact. It wants |x| < 2 power <= magic / 3, that is M <= 21. Beyond the range it keeps more bits than
-// it should; the result is replaced there.
+// Every product and sum here is exact, and the rounding says itself in which direction: simd/odd_sum.h may have turned
+// the environment to rounding up. (Adding 1.5 * power * 2^(23 - M) and taking it off again would be two operations
+// shorter, but rounds as the environment does.)
 #pragma once
 
 #include <cstddef>
@@ -17,46 +16,37 @@
 #include <limits>
 
 #include "kernels/accumulate_kernels.h"
+#include "kernels/simd/odd_sum.h"
 #include "kernels/simd/rounding.h"
 
 namespace udnn::kernels {
 
-/// The step that a rest is worth: 0 or 1, where it begins by the sign of x or by the last bit of the whole part.
+/// Whole steps from a magnitude in steps, below 2^(digits - 1) or whole.
 template <class L, class Arch, AccumulatorMode kMode>
 struct AccumulatorSteps {
   using Vector = xsimd::batch<L, Arch>;
 
   explicit AccumulatorSteps(const AccumulatorGrid& grid) noexcept
-      : from{Vector(start(grid.steps_on[0])), Vector(start(grid.steps_on[1]))} {}
+      : turn{Vector(grid.steps_on[0] ? L{0} : L{-0.0}), Vector(grid.steps_on[1] ? L{0} : L{-0.0})} {}
 
-  /// The steps of a magnitude, except that what has underflowed is more than none, where that is asked.
-  static Vector of(Vector steps, Vector x) noexcept {
-    if constexpr (kMode == AccumulatorMode::kNearestEven) return steps;
-    const Vector zero(L{0});
-    return xsimd::select((steps == zero) & ((x < zero) | (x > zero)), Vector(kSmallestNormal<L>), steps);
-  }
-
-  /// steps >= 0: of the magnitude of x, below 2^53 or whole.
-  Vector round(Vector steps, Vector x) const noexcept {
+  /// steps >= 0; sign: the sign bit of the value, and nothing else.
+  Vector round(Vector steps, Vector sign) const noexcept {
     if constexpr (kMode == AccumulatorMode::kNearestEven) {
       return nearest_integer(steps);
+    } else if constexpr (kMode == AccumulatorMode::kNearestAway) {
+      // Half steps first: steps + 1/2 would itself be rounded.
+      return whole_part((whole_part(steps + steps) + Vector(L{1})) * Vector(L{0.5}));
+    } else if constexpr (kMode == AccumulatorMode::kDirected) {
+      const Vector turned = by_sign(sign, turn[0], turn[1]);  // floor(s) = -ceil(-s)
+      return integer_above(steps ^ turned) ^ turned;
     } else {
-      const Vector zero(L{0}), one(L{1}), whole = whole_part(steps), rest = steps - whole;
-      if constexpr (kMode == AccumulatorMode::kBySign) {
-        return whole + xsimd::select(rest >= xsimd::select(x < zero, from[1], from[0]), one, zero);
-      } else {
-        const Vector half = whole * Vector(L{0.5});
-        return whole + xsimd::select((rest > zero) & (whole_part(half) == half), one, zero);
-      }
+      const Vector below = whole_part(steps), half = below * Vector(L{0.5});
+      return xsimd::select(whole_part(half) == half, integer_above(steps), below);
     }
   }
 
  private:
-  static L start(StepsOn from) noexcept {
-    return from == StepsOn::kNever ? L{2} : from == StepsOn::kFromHalf ? L{0.5} : kSmallest<L>;
-  }
-
-  Vector from[2];
+  Vector turn[2];
 };
 
 /// Floats. kHasExponentsOfLanes: as many exponent bits as L has, whose bits are then those of L but for the dropped
@@ -75,63 +65,53 @@ struct RoundToFloat {
         beyond(static_cast<L>(grid.beyond)),
         largest(static_cast<L>(grid.largest)),
         over{Vector(static_cast<L>(grid.over[0])), Vector(static_cast<L>(grid.over[1]))},
-        flush_below(static_cast<L>(grid.flush_below)),
-        to_magic((static_cast<Word>(kMantissa - grid.mantissa_bits) << kMantissa) + (Word{1} << (kMantissa - 1))),
+        mantissa_bits(grid.mantissa_bits),
+        flushes(grid.flushes),
         to_step(static_cast<Word>(grid.mantissa_bits) << kMantissa),
         to_inverse((2 * kBias << kMantissa) + (static_cast<Word>(grid.mantissa_bits) << kMantissa)),
         dropped(kMantissa - grid.mantissa_bits),
         step(Word{1} << dropped),
-        added{Bits(added_bits(grid.steps_on[0], step)), Bits(added_bits(grid.steps_on[1], step))} {}
+        added{as_value<L>(Bits(grid.steps_on[0] ? step - 1 : 0)), as_value<L>(Bits(grid.steps_on[1] ? step - 1 : 0))} {}
 
-  Vector operator()(Vector x) const noexcept {
-    const Vector sign = x & Vector(L{-0.0});
+  template <class Odd>
+  Vector operator()(const Odd& x) const noexcept {
+    const Vector sign = x.sign(), magnitude = x.magnitude();
     Vector rounded;
     if constexpr (kHasExponentsOfLanes) {
-      rounded = xsimd::select(are_numbers(x, x), cut(x), x);
-    } else if constexpr (kMode == AccumulatorMode::kNearestEven) {
-      const Vector magic = as_value<L>(as_bits(power_of(x)) + to_magic);
-      rounded = ((x + magic) - magic) | sign;
+      rounded = xsimd::select(are_numbers(magnitude, magnitude), cut(magnitude, sign), magnitude);
     } else {
-      const Vector magnitude = xsimd::min(magnitude_of(x), beyond);
-      const Bits power = as_bits(power_of(x));
-      const Vector whole = steps.round(steps.of(magnitude * as_value<L>(to_inverse - power), x), x);
-      rounded = xsimd::select(are_numbers(x, x), (whole * as_value<L>(power - to_step)) | sign, x);
+      Vector power = xsimd::max(magnitude & Vector(kInfinity<L>), smallest_normal);
+      if (mantissa_bits == 1) power = xsimd::min(power, beyond);  // its inverse, for infinity, would be 0
+      const Bits bits = as_bits(power);
+      rounded = steps.round(magnitude * as_value<L>(to_inverse - bits), sign) * as_value<L>(bits - to_step);
     }
     Vector above = over[0];
-    if constexpr (kMode == AccumulatorMode::kBySign) above = xsimd::select(x < Vector(L{0}), over[1], above);
-    const Vector magnitude = magnitude_of(rounded);
-    rounded = xsimd::select(magnitude > largest, above | sign, rounded);
-    return xsimd::select(magnitude < flush_below, sign, rounded);
+    if constexpr (kMode == AccumulatorMode::kDirected) above = by_sign(sign, over[0], over[1]);
+    if (flushes) rounded = xsimd::select(rounded < smallest_normal, Vector(L{0}), rounded);
+    return xsimd::select(rounded > largest, above, rounded) | sign;
   }
 
  private:
-  Vector power_of(Vector x) const noexcept {
-    return xsimd::min(xsimd::max(x & Vector(kInfinity<L>), smallest_normal), beyond);
-  }
-
-  /// Of the dropped bits: what makes them carry where they are worth a step.
-  static Word added_bits(StepsOn from, Word step) noexcept {
-    return from == StepsOn::kNever ? 0 : from == StepsOn::kFromHalf ? step / 2 : step - 1;
-  }
-
-  Vector cut(Vector x) const noexcept {
-    const Bits bits = as_bits(x), one(Word{1}), is_odd = (bits >> dropped) & one;
-    Bits carry = added[0];
+  Vector cut(Vector magnitude, [[maybe_unused]] Vector sign) const noexcept {
+    const Bits bits = as_bits(magnitude), one(Word{1}), is_odd = (bits >> dropped) & one;
+    Bits carry(step / 2);
     if constexpr (kMode == AccumulatorMode::kNearestEven)
       carry = is_odd + Bits(step / 2 - 1);
-    else if constexpr (kMode == AccumulatorMode::kBySign)
-      carry = as_bits(xsimd::select(x < Vector(L{0}), as_value<L>(added[1]), as_value<L>(added[0])));
-    else
+    else if constexpr (kMode == AccumulatorMode::kDirected)
+      carry = as_bits(by_sign(sign, added[0], added[1]));
+    else if constexpr (kMode == AccumulatorMode::kToOdd)
       carry = (Bits(Word{0}) - (is_odd ^ one)) & Bits(step - 1);
     return as_value<L>((bits + carry) & Bits(~(step - 1)));
   }
 
   AccumulatorSteps<L, Arch, kMode> steps;
-  Vector smallest_normal, beyond, largest, over[2], flush_below;
-  Bits to_magic, to_step, to_inverse;
+  Vector smallest_normal, beyond, largest, over[2];
+  int mantissa_bits;
+  bool flushes;
+  Bits to_step, to_inverse;
   int dropped;
   Word step;
-  Bits added[2];
+  Vector added[2];
 };
 
 /// The magnitude in codes modulo 2^N, exactly; 0 for what is not finite.
@@ -153,29 +133,38 @@ struct RoundToFixed {
         inverse(static_cast<L>(grid.inverse)),
         lowest(static_cast<L>(grid.lowest)),
         highest(static_cast<L>(grid.highest)),
-        modulus(static_cast<L>(grid.modulus)) {}
+        modulus(static_cast<L>(grid.modulus)),
+        may_underflow(grid.inverse < 1) {}
 
-  Vector operator()(Vector x) const noexcept {
-    const Vector zero(L{0}), given = xsimd::select(are_numbers(x, x), x, zero), in_units = given * inverse;
+  template <class Odd>
+  Vector operator()(const Odd& odd) const noexcept {
+    const Vector x = odd.value(), zero(L{0});
+    const Vector given = xsimd::select(are_numbers(x, x), x, zero), sign = given & Vector(L{-0.0});
     Vector code;
     if constexpr (kWraps) {
-      const Vector all = steps.of(magnitude_of(in_units), given);
-      code = steps.round(low_codes(all, modulus), given) | (given & Vector(L{-0.0}));
+      const Vector all = not_nothing(magnitude_of(given * inverse), magnitude_of(given));
+      code = steps.round(low_codes(all, modulus), sign) | sign;
       code = code + xsimd::select(code > highest, -modulus, xsimd::select(code < lowest, modulus, zero));
     } else if constexpr (kMode == AccumulatorMode::kNearestEven) {
-      code = nearest_integer(xsimd::min(xsimd::max(in_units, lowest), highest));
+      code = nearest_integer(xsimd::min(xsimd::max(given * inverse, lowest), highest));
     } else {
       // The ends are codes, so what is cut to them stays; once more, because unsigned formats have no negative ones.
-      const Vector magnitude = magnitude_of(xsimd::min(xsimd::max(in_units, -modulus), modulus));
-      code = steps.round(steps.of(magnitude, given), given) | (given & Vector(L{-0.0}));
-      code = xsimd::min(xsimd::max(code, lowest), highest);
+      const Vector magnitude = xsimd::min(not_nothing(magnitude_of(given * inverse), magnitude_of(given)), modulus);
+      code = xsimd::min(xsimd::max(steps.round(magnitude, sign) | sign, lowest), highest);
     }
     return (code + zero) * unit;  // + 0: no code is -0
   }
 
  private:
+  /// What has underflowed is more than no step, where that is asked. It can where a step is larger than 1.
+  Vector not_nothing(Vector in_steps, Vector magnitude) const noexcept {
+    if (may_underflow) in_steps = xsimd::max(in_steps, xsimd::min(magnitude, Vector(kSmallestNormal<L>)));
+    return in_steps;
+  }
+
   AccumulatorSteps<L, Arch, kMode> steps;
   Vector unit, inverse, lowest, highest, modulus;
+  bool may_underflow;
 };
 
 }  // namespace udnn::kernels

@@ -42,9 +42,12 @@ struct Philox {
  private:
   static constexpr std::uint64_t kM0 = 0xD2511F53U, kM1 = 0xCD9E8D57U;
   static constexpr std::size_t kRounds = 10;
-  // Vectors at a time. Each waits for its own multiplications, so more are faster, even where registers go to the stack
-  // (cycles for 16 words with 2, 4 and 6: AVX-512 13.9, 12.1, 10.6, AVX2 42, 35, -; Zen 5, 2026-11).
-  static constexpr std::size_t kMany = kManyRegisters<Arch> ? 6 : 4;
+  // Vectors at a time. Each waits for its own multiplications, 7 cycles a round, and few of the next ones fit into the
+  // window of the CPU meanwhile; so more are faster, even where registers go to the stack (cycles for 16 words with 2,
+  // 4, 6, 8 and 10: AVX-512 13.9, 11.1, 9.8, 9.8, 11.4, AVX2 38, 31, 27, 25, 28; four operations a cycle would be 7.3
+  // and 19). No gain: shuffles instead of shifts (AVX2 37 with 4), keys as whole vectors (31 with 4), two groups half
+  // the rounds apart (28). Zen 5, 2026-11.
+  static constexpr std::size_t kMany = kManyRegisters<Arch> ? 6 : 8;
 
   // What the first two rounds do with words that are the same for all blocks, and the keys of the others. In memory,
   // from where a vector of equal lanes costs no more than a load.

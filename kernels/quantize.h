@@ -151,6 +151,27 @@ struct FloatEnds {
   bool flushes;
 };
 
+/// The bits of T that a float with fewer mantissa bits lacks.
+template <class T, class Arch>
+struct DroppedBits {
+  using Bits = xsimd::batch<WordOf<T>, Arch>;
+
+  explicit DroppedBits(const FloatGrid<T>& grid) noexcept
+      : count(std::numeric_limits<T>::digits - 1 - grid.mantissa_bits),
+        all_kept(~((WordOf<T>{1} << count) - 1)),
+        random_mask(WordOf<T>{grid.random_mask}) {}
+
+  /// As many of the upper bits of the random word as are dropped.
+  Bits random(const Piece<T>& piece, std::size_t i) const noexcept {
+    const Bits word = load_words<T, Arch>(piece.words + i) & random_mask;
+    return count <= 32 ? (count > 0 ? word >> (32 - count) : Bits(WordOf<T>{0})) : word << (count - 32);
+  }
+  xsimd::batch<T, Arch> cut(Bits bits) const noexcept { return as_value<T>(bits & all_kept); }
+
+  int count;
+  Bits all_kept, random_mask;
+};
+
 /// Floats with a smaller exponent range than T: the step of a magnitude in [2^e, 2^(e+1)) is 2^(e-M), that of 2^emin
 /// below.
 template <class T, class Arch, Mode kMode>
@@ -163,23 +184,54 @@ struct RoundNarrowFloat {
   static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
     if constexpr (kMode == Mode::kNearestEven)
       if (grid.mantissa_bits < kMantissa) return run_by_addition(grid, piece);
+    if constexpr (kMode == Mode::kStochastic) return run_on_bits(grid, piece);
+    const Scaling scaling(grid);
     const FloatEnds<T, Arch, kMode> ends(grid);
-    const Vector beyond(grid.beyond), smallest_normal(grid.smallest_normal);
-    const Vector exponent_mask(kInfinity<T>);
-    const WordOf<T> mantissa = static_cast<WordOf<T>>(grid.mantissa_bits) << kMantissa;
-    const Bits to_step(mantissa);                                // bits(2^e) - this = bits(2^(e-M))
-    const Bits to_inverse((2 * kBias << kMantissa) + mantissa);  // this - bits(2^e) = bits(2^(M-e))
-    const Bits random_mask(WordOf<T>{grid.random_mask});
-    on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
-      const Vector magnitude = xsimd::min(magnitude_of(x), beyond);  // whatever it is of NaN, finish() replaces it
-      const Bits power = as_bits(xsimd::max(magnitude & exponent_mask, smallest_normal));
-      const Vector steps = Steps<T, Arch, kMode>::of(magnitude * as_value<T>(to_inverse - power), x);
-      const Vector rounded = Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask);
-      return ends.finish(rounded * as_value<T>(power - to_step), x);
-    });
+    on_each_vector<T, Arch>(
+        piece, [&](Vector x, std::size_t i) noexcept { return ends.finish(scaling.rounded(x, piece, i), x); });
   }
 
  private:
+  /// The magnitude of x in steps, rounded, and back.
+  struct Scaling {
+    explicit Scaling(const FloatGrid<T>& grid) noexcept
+        : beyond(grid.beyond),
+          smallest_normal(grid.smallest_normal),
+          to_step(mantissa(grid)),
+          to_inverse((2 * kBias << kMantissa) + mantissa(grid)),
+          random_mask(WordOf<T>{grid.random_mask}) {}
+
+    Vector rounded(Vector x, const Piece<T>& piece, std::size_t i) const noexcept {
+      const Vector magnitude = xsimd::min(magnitude_of(x), beyond);  // whatever it is of NaN, finish() replaces it
+      const Bits power = as_bits(xsimd::max(magnitude & Vector(kInfinity<T>), smallest_normal));
+      const Vector steps = Steps<T, Arch, kMode>::of(magnitude * as_value<T>(to_inverse - power), x);
+      return Steps<T, Arch, kMode>::round(steps, x, piece, i, random_mask) * as_value<T>(power - to_step);
+    }
+
+    static WordOf<T> mantissa(const FloatGrid<T>& grid) noexcept {
+      return static_cast<WordOf<T>>(grid.mantissa_bits) << kMantissa;
+    }
+
+    Vector beyond, smallest_normal;
+    Bits to_step, to_inverse;  // bits(2^e) - to_step = bits(2^(e-M)),  to_inverse - bits(2^e) = bits(2^(M-e))
+    Bits random_mask;
+  };
+
+  /// Above the subnormals of the format the dropped bits are the last ones of T, and the random bits are added to them:
+  /// a third of the operations. Vectors that hold a subnormal one are scaled.
+  static void run_on_bits(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const FloatEnds<T, Arch, kMode> ends(grid);
+    const Scaling scaling(grid);
+    const DroppedBits<T, Arch> dropped(grid);
+    const Vector smallest_normal(grid.smallest_normal), zero(T{0});
+    on_each_vector<T, Arch>(piece, [&](Vector x, std::size_t i) noexcept {
+      const Vector magnitude = magnitude_of(x);
+      if (xsimd::any((magnitude < smallest_normal) & (magnitude > zero)))
+        return ends.finish(scaling.rounded(x, piece, i), x);
+      return ends.finish(dropped.cut(as_bits(magnitude) + dropped.random(piece, i)), x);
+    });
+  }
+
   /// (magnitude + shift) - shift rounds to nearest even where T itself does, if the last bit of the sum is a step:
   /// shift = 2^(e-M) 2^kMantissa. As magnitude < 2^(e+1) <= shift, the sum stays below 2 shift. Seven operations where
   /// scaling, rounding and scaling back took nine, and no multiplication.
@@ -226,12 +278,12 @@ struct RoundWideFloat {
   template <bool kHasMantissa>
   static void run_on(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
     const FloatEnds<T, Arch, kMode> ends(grid);
-    const int dropped = kMantissa - grid.mantissa_bits;
+    const DroppedBits<T, Arch> bits_below(grid);
+    const int dropped = bits_below.count;
     const Word step = Word{1} << dropped;
     const Bits step_bits(step), all_dropped(step - 1), below_half(dropped > 0 ? step / 2 - 1 : 0), half(step / 2),
-        none(Word{0}), all_kept(~(step - 1));
+        none(Word{0});
     [[maybe_unused]] const Bits all(~Word{0});
-    const Bits random_mask(Word{grid.random_mask});
     const Vector smallest_normal(grid.smallest_normal), zero(T{0});
     on_each_vector<T, Arch>(piece, [&](Vector x, [[maybe_unused]] std::size_t i) noexcept {
       const Vector magnitude = magnitude_of(x);
@@ -250,10 +302,9 @@ struct RoundWideFloat {
         const Bits is_even = odd<kHasMantissa>(magnitude, smallest_normal, dropped) ^ Bits(Word{1});
         added = (none - is_even) & all_dropped;
       } else if constexpr (kMode == Mode::kStochastic) {
-        const Bits word = load_words<T, Arch>(piece.words + i) & random_mask;
-        added = dropped <= 32 ? (dropped > 0 ? word >> (32 - dropped) : none) : word << (dropped - 32);
+        added = bits_below.random(piece, i);
       }
-      return ends.finish(as_value<T>((bits + added) & all_kept), x);
+      return ends.finish(bits_below.cut(bits + added), x);
     });
   }
 };

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "src/base/sha256.h"
 #include "src/numbers/block_scale.h"
 #include "src/numbers/format_table.h"
 #include "src/numbers/quantizer.h"
@@ -551,6 +552,37 @@ TEST(Codec, TakesLongDoublesWhereADoubleIsTooNarrow) {
   EXPECT_EQ(refusal(codec("int8").quantize(wide, wide)),
             "int8: does not compute in the wide carrier, that of formats of more than 53 significant bits, where only "
             "fE.M, e4m3 and its like, fx, ufx, dfx, t2 and b1 do");
+}
+
+// The codes that ml_dtypes 0.6.0 gives every finite fp16 (e4m3: up to 464, above which it gives NaN), as 16-bit words:
+// tools/compare/quantize.py --only golden.
+TEST(Codec, GivesTheCodesOfMlDtypes) {
+  struct {
+    const char* format;
+    double most;
+    const char* sha256;
+  } const goldens[] = {
+      {"e5m2", 65504, "140f1a708bbf49870b39444c3796f1e484de3e8f04ec6ec44e24493bebc896b3"},
+      {"e4m3:nan", 464, "6cf088c34b2db7f1cbff2948342c80c4b52c44e2c1f97dd731303c581365b1f5"},
+      {"f4.3", 65504, "47403d01f5cd7761fffde3a7dd288e916cbe64c88bdc1b15e5f81777ebf43447"},
+      {"f3.4", 65504, "878a1f686eb4be413c3c8f796791f09e0e39d6bffa66c45de2ccc9c426b5357f"},
+      {"bf16", 65504, "5383e21f937f13ac48261e5e4e48544159c06beb7f756cbc8fed614e2cabf3a7"},
+  };
+  std::vector<std::uint64_t> halves(std::size_t{1} << 16U);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = i;
+  std::vector<float> all(halves.size());
+  ASSERT_TRUE(codec("fp16").decode(halves, all).ok());
+  for (const auto& golden : goldens) {
+    std::vector<float> x;
+    for (const float value : all)
+      if (std::abs(value) <= golden.most) x.push_back(value);
+    std::vector<std::uint64_t> codes(x.size());
+    ASSERT_TRUE(codec(golden.format).encode(x, codes).ok());
+    std::vector<std::byte> bytes;
+    for (const std::uint64_t code : codes)
+      for (const unsigned shift : {0U, 8U}) bytes.push_back(static_cast<std::byte>(code >> shift & 0xff));
+    EXPECT_EQ(base::sha256(bytes), golden.sha256) << golden.format << ", " << x.size() << " codes";
+  }
 }
 
 TEST(Codec, SaysWhatIsWrong) {

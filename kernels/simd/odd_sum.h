@@ -9,43 +9,61 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/simd/rounding.h"
 
 namespace udnn::kernels {
 
-/// Whether odd_multiply_add and odd_add below have an instruction for each rounding direction.
+/// How a sum is rounded to odd: from the neighbours of the exact value, one rounded up and one down, where instructions
+/// name their direction or the environment gives one; else from the error of the nearest.
+enum class OddFrom : unsigned char { kInstructions, kEnvironment, kErrors };
+
 template <class Arch>
-inline constexpr bool kRoundsInBothDirections =
+inline constexpr OddFrom kOddFrom =
 #ifdef __AVX512F__
-    kIsAvx512<Arch>;
+    kIsAvx512<Arch> ? OddFrom::kInstructions : OddFrom::kErrors;
+#elif defined(__AVX2__)
+    kIsAvx2<Arch> ? OddFrom::kEnvironment : OddFrom::kErrors;
 #else
-    false;
+    OddFrom::kErrors;
 #endif
 
+/// While it lives, operations that name no direction round up. What means to stands in a function that is not inlined:
+/// compilers do not know that arithmetic depends on the environment.
+template <class Arch>
+class RoundingUp;
+
+/// A sum rounded to odd, of which a rounding takes the parts it needs.
+template <class L, class Arch>
+struct OddValue {
+  using Vector = xsimd::batch<L, Arch>;
+
+  Vector value() const noexcept { return x; }
+  Vector sign() const noexcept { return x & Vector(L{-0.0}); }
+  Vector magnitude() const noexcept { return magnitude_of(x); }
+
+  Vector x;
+};
+
+// Of two neighbours the bits of one are those of the other plus 1, so one of them is odd. (The largest finite value,
+// below an overflow, is.) Where the exact value is a number there are not two. A zero has the sign of the upper one,
+// that of nearest-even arithmetic.
 #ifdef __AVX512F__
-/// From the neighbours of an exact value, equal where it is one of them. The one that is smaller in magnitude is
-/// truncated; with its last bit set it is odd. (The largest finite value, below an overflow, is odd already.)
 template <class Arch>
-inline xsimd::batch<float, Arch> odd_of(xsimd::batch<float, Arch> up, xsimd::batch<float, Arch> down) noexcept {
-  constexpr int kLeastMagnitudeWithSignOfFirst = 2;
-  const __m512i low = _mm512_castps_si512(_mm512_range_ps(up, down, kLeastMagnitudeWithSignOfFirst));
-  return _mm512_castsi512_ps(
-      _mm512_mask_or_epi32(low, _mm512_cmp_ps_mask(up, down, _CMP_NEQ_UQ), low, _mm512_set1_epi32(1)));
+inline OddValue<float, Arch> odd_of(xsimd::batch<float, Arch> up, xsimd::batch<float, Arch> down) noexcept {
+  return {_mm512_mask_blend_ps(_mm512_test_epi32_mask(_mm512_castps_si512(down), _mm512_set1_epi32(1)), up, down)};
 }
 
 template <class Arch>
-inline xsimd::batch<double, Arch> odd_of(xsimd::batch<double, Arch> up, xsimd::batch<double, Arch> down) noexcept {
-  constexpr int kLeastMagnitudeWithSignOfFirst = 2;
-  const __m512i low = _mm512_castpd_si512(_mm512_range_pd(up, down, kLeastMagnitudeWithSignOfFirst));
-  return _mm512_castsi512_pd(
-      _mm512_mask_or_epi64(low, _mm512_cmp_pd_mask(up, down, _CMP_NEQ_UQ), low, _mm512_set1_epi64(1)));
+inline OddValue<double, Arch> odd_of(xsimd::batch<double, Arch> up, xsimd::batch<double, Arch> down) noexcept {
+  return {_mm512_mask_blend_pd(_mm512_test_epi64_mask(_mm512_castpd_si512(down), _mm512_set1_epi64(1)), up, down)};
 }
 
-/// a * b + c rounded to odd, where kRoundsInBothDirections.
+/// a * b + c rounded to odd.
 template <class T, class Arch>
-inline xsimd::batch<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
-                                              xsimd::batch<T, Arch> c) noexcept {
+inline OddValue<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
+                                          xsimd::batch<T, Arch> c) noexcept {
   constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
   if constexpr (std::is_same_v<T, float>)
     return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_fmadd_round_ps(a, b, c, kUp)),
@@ -55,9 +73,9 @@ inline xsimd::batch<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::ba
                         xsimd::batch<T, Arch>(_mm512_fmadd_round_pd(a, b, c, kDown)));
 }
 
-/// a + b rounded to odd, where kRoundsInBothDirections.
+/// a + b rounded to odd.
 template <class T, class Arch>
-inline xsimd::batch<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
+inline OddValue<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
   constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
   if constexpr (std::is_same_v<T, float>)
     return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_add_round_ps(a, b, kUp)),
@@ -66,13 +84,61 @@ inline xsimd::batch<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Ar
     return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_add_round_pd(a, b, kUp)),
                         xsimd::batch<T, Arch>(_mm512_add_round_pd(a, b, kDown)));
 }
+#elif defined(__AVX2__)
+template <class Arch>
+class RoundingUp {
+ public:
+  RoundingUp() noexcept : before_(_mm_getcsr()) { _mm_setcsr((before_ & ~unsigned{_MM_ROUND_MASK}) | _MM_ROUND_UP); }
+  ~RoundingUp() { _mm_setcsr(before_); }
+  RoundingUp(const RoundingUp&) = delete;
+  RoundingUp& operator=(const RoundingUp&) = delete;
+
+ private:
+  unsigned before_;
+};
+
+/// Neighbours as rounding up gives them: of the exact value, and of its negative.
+template <class L, class Arch>
+struct OddOfNeighbours {
+  using Vector = xsimd::batch<L, Arch>;
+
+  Vector value() const noexcept { return odd_one(minus_down ^ Vector(L{-0.0})); }
+  Vector sign() const noexcept { return up & Vector(L{-0.0}); }
+  Vector magnitude() const noexcept { return magnitude_of(odd_one(minus_down)); }
+
+  Vector up, minus_down;
+
+ private:
+  Vector odd_one(Vector down) const noexcept {
+    if constexpr (std::is_same_v<L, float>)
+      return _mm256_blendv_ps(up, down, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(minus_down), 31)));
+    else
+      return _mm256_blendv_pd(up, down, _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(minus_down), 63)));
+  }
+};
+
+/// a * b + c rounded to odd, while RoundingUp lives.
+template <class T, class Arch>
+inline OddOfNeighbours<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
+                                                 xsimd::batch<T, Arch> c) noexcept {
+  if constexpr (std::is_same_v<T, float>)
+    return {_mm256_fmadd_ps(a, b, c), _mm256_fnmsub_ps(a, b, c)};
+  else
+    return {_mm256_fmadd_pd(a, b, c), _mm256_fnmsub_pd(a, b, c)};
+}
+
+/// a + b rounded to odd, while RoundingUp lives.
+template <class T, class Arch>
+inline OddOfNeighbours<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
+  return odd_multiply_add(a, xsimd::batch<T, Arch>(T{1}), b);
+}
 #endif
 
 /// a + b = sum + error exactly, sum rounded to nearest; the error of a sum that is not finite is NaN. (D. Knuth, "The
 /// Art of Computer Programming" 2, section 4.2.2.)
-template <class Arch>
+template <class L, class Arch>
 struct TwoSum {
-  using Vector = xsimd::batch<double, Arch>;
+  using Vector = xsimd::batch<L, Arch>;
 
   TwoSum(Vector a, Vector b) noexcept : sum(a + b) {
     const Vector b_in_sum = sum - a, a_in_sum = sum - b_in_sum;
@@ -83,16 +149,16 @@ struct TwoSum {
 };
 
 /// The sum rounded to odd instead: one step back where the nearest lies beyond the exact value, then the last bit.
-template <class Arch>
-inline xsimd::batch<double, Arch> odd_sum(xsimd::batch<double, Arch> a, xsimd::batch<double, Arch> b) noexcept {
-  using Vector = xsimd::batch<double, Arch>;
-  using Bits = xsimd::batch<std::uint64_t, Arch>;
-  const TwoSum<Arch> two(a, b);
-  const Vector zero(0.0), last_bit = as_value<double>(Bits(std::uint64_t{1}));
+template <class L, class Arch>
+inline xsimd::batch<L, Arch> odd_sum(xsimd::batch<L, Arch> a, xsimd::batch<L, Arch> b) noexcept {
+  using Vector = xsimd::batch<L, Arch>;
+  using Bits = xsimd::batch<WordOf<L>, Arch>;
+  const TwoSum<L, Arch> two(a, b);
+  const Vector zero(L{0}), last_bit = as_value<L>(Bits(WordOf<L>{1}));
   const auto has_more = (two.error < zero) | (two.error > zero);
   const Bits more = as_bits(xsimd::select(has_more, last_bit, zero));
-  const Bits is_beyond = (as_bits(two.sum ^ two.error) >> 63) & more;
-  return as_value<double>((as_bits(two.sum) - is_beyond) | more);
+  const Bits is_beyond = (as_bits(two.sum ^ two.error) >> (8 * static_cast<int>(sizeof(L)) - 1)) & more;
+  return as_value<L>((as_bits(two.sum) - is_beyond) | more);
 }
 
 /// a * b = product + error exactly, for numbers whose product is finite; where it is below 2^-900 and not zero it is
@@ -131,7 +197,7 @@ struct ThreeSum {
   using Vector = xsimd::batch<double, Arch>;
 
   ThreeSum(Vector a, Vector b, Vector c) noexcept {
-    const TwoSum<Arch> small(c, b), large(a, small.sum);
+    const TwoSum<double, Arch> small(c, b), large(a, small.sum);
     high = large.sum;
     const Vector rest = odd_sum(large.error, small.error);
     // Nothing is left, or the sum is not finite: `high` says it all.

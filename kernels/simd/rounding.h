@@ -113,14 +113,14 @@ inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction
   return _mm512_cmp_epu32_mask(_mm512_cvttps_epu32(_mm512_mul_ps(fraction, _mm512_set1_ps(0x1p32F))),
                                _mm512_xor_si512(word, _mm512_set1_epi32(-1)), _MM_CMPINT_NLE);
 #elif defined(__AVX2__)
-  // floor(fraction * 2^32) > ~word, both moved down by 2^31 because conversion and comparison are signed.
-  const __m256 half = _mm256_set1_ps(0.5F), upper_half = _mm256_cmp_ps(fraction, half, _CMP_GE_OQ);
-  const __m256 low = _mm256_mul_ps(_mm256_sub_ps(fraction, _mm256_and_ps(upper_half, half)), _mm256_set1_ps(0x1p32F));
-  const __m256 down = _mm256_andnot_ps(upper_half, _mm256_set1_ps(-0.0F));
-  const __m256i moved = _mm256_xor_si256(_mm256_cvttps_epi32(low), _mm256_castps_si256(down));
+  // floor(fraction * 2^32) > ~word. From one half on, fraction - 1 has the same lower 32 bits, and no bits below 2^-32;
+  // at one half, where the nearest is 0, what the conversion gives for 2^31 is right too. The comparison is signed.
+  const __m256 nearest = _mm256_round_ps(fraction, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m256i low = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(fraction, nearest), _mm256_set1_ps(0x1p32F)));
+  const __m256i moved = _mm256_xor_si256(low, _mm256_set1_epi32(-0x7fffffff - 1));
   return _mm256_castsi256_ps(_mm256_cmpgt_epi32(moved, _mm256_xor_si256(word, _mm256_set1_epi32(0x7fffffff))));
 #else
-  // As above, in the words of xsimd.
+  // In the words of xsimd: the upper half moved down by 2^31, because conversion and comparison are signed.
   using Value = xsimd::batch<float, Arch>;
   using Signed = xsimd::batch<std::int32_t, Arch>;
   using Word = xsimd::batch<std::uint32_t, Arch>;
@@ -187,6 +187,47 @@ inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
   using Value = xsimd::batch<T, Arch>;
   const Value nearest = nearest_integer(x);
   return nearest - xsimd::select(nearest > x, Value(T{1}), Value(T{0}));
+#endif
+}
+
+/// The least integer not below x, -0 below 0.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> integer_above(xsimd::batch<T, Arch> x) noexcept {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+  else
+    return _mm512_roundscale_pd(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_round_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+  else
+    return _mm256_round_pd(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#else
+  using Value = xsimd::batch<T, Arch>;
+  const Value nearest = nearest_integer(x);
+  return (nearest + xsimd::select(nearest < x, Value(T{1}), Value(T{0}))) | (x & Value(T{-0.0}));
+#endif
+}
+
+/// `negative` where the sign bit is set, else `positive`.
+template <class T, class Arch>
+inline xsimd::batch<T, Arch> by_sign(xsimd::batch<T, Arch> sign, xsimd::batch<T, Arch> positive,
+                                     xsimd::batch<T, Arch> negative) noexcept {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(sign)), positive, negative);
+  else
+    return _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(sign)), positive, negative);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm256_blendv_ps(positive, negative, sign);
+  else
+    return _mm256_blendv_pd(positive, negative, sign);
+#else
+  using Value = xsimd::batch<T, Arch>;
+  const Value one(T{1}), signed_one = (sign & Value(T{-0.0})) | one;
+  return xsimd::select(signed_one < Value(T{0}), negative, positive);
 #endif
 }
 

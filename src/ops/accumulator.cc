@@ -13,7 +13,6 @@ namespace {
 using kernels::AccumulatorGrid;
 using kernels::AccumulatorKind;
 using kernels::AccumulatorMode;
-using kernels::StepsOn;
 
 // What a carrier can keep, with the two bits below that rounding to odd needs. Exponents leave room for the steps of
 // the kernels in float, and for products beyond them in double.
@@ -76,19 +75,23 @@ Status accepts(const Format& format, const Limits& limits) {
 }
 
 AccumulatorMode mode_of(Rounding rounding) noexcept {
-  if (rounding == Rounding::kNearestEven) return AccumulatorMode::kNearestEven;
-  return rounding == Rounding::kToOdd ? AccumulatorMode::kToOdd : AccumulatorMode::kBySign;
-}
-
-StepsOn steps_on(Rounding rounding, bool is_negative) noexcept {
-  if (rounding == Rounding::kNearestAway) return StepsOn::kFromHalf;
-  return rounding == (is_negative ? Rounding::kDown : Rounding::kUp) ? StepsOn::kFromAny : StepsOn::kNever;
+  switch (rounding) {
+    case Rounding::kNearestEven:
+      return AccumulatorMode::kNearestEven;
+    case Rounding::kNearestAway:
+      return AccumulatorMode::kNearestAway;
+    case Rounding::kToOdd:
+      return AccumulatorMode::kToOdd;
+    default:
+      return AccumulatorMode::kDirected;
+  }
 }
 
 AccumulatorGrid grid_of(const Format& format) noexcept {
   const FormatTraits t = traits(format);
   AccumulatorGrid grid;
-  for (const bool is_negative : {false, true}) grid.steps_on[is_negative] = steps_on(format.rounding, is_negative);
+  grid.steps_on[0] = format.rounding == Rounding::kUp;
+  grid.steps_on[1] = format.rounding == Rounding::kDown;
   if (is_fixed(format)) {
     grid.unit = std::ldexp(1.0, -format.fraction_bits);
     grid.inverse = std::ldexp(1.0, format.fraction_bits);
@@ -103,7 +106,7 @@ AccumulatorGrid grid_of(const Format& format) noexcept {
   grid.largest = t.largest;
   for (const bool is_negative : {false, true})
     grid.over[is_negative] = numbers::beyond_range(format, t.largest, is_negative);
-  grid.flush_below = format.flushes_subnormals ? grid.smallest_normal : 0;
+  grid.flushes = format.flushes_subnormals;
   return grid;
 }
 

@@ -7,7 +7,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 env=${1:-$here/../../build/compare_env}
 digits=scikit-learn==1.9.1 # without what it depends on: only its digits.csv is read
-wanted=$(grep --invert-match '^#' "$here/requirements.txt"; echo "$digits")
+# What quantize.py compares with, without what it depends on: torch and numpy are here, and for the rest pychop would bring pandas and dask.
+rounding=(ml_dtypes==0.6.0 gfloat==0.5.2 array-api-compat==1.16.0 more-itertools==11.2.1 qtorch==0.3.0 ninja==1.13.2)
+from_source=pychop==0.6.2 # plain Python, of which PyPI has no wheel
+wanted=$(grep --invert-match '^#' "$here/requirements.txt"; echo "$digits" "${rounding[@]}" "$from_source")
 
 [[ -f $env/installed.txt && $(<"$env/installed.txt") == "$wanted" ]] && exit
 
@@ -18,5 +21,6 @@ fi
 echo "Installing" $wanted "in $env"
 python3 -m venv "$env"
 "$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --requirement "$here/requirements.txt"
-"$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --no-deps "$digits"
+"$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --no-deps "$digits" "${rounding[@]}"
+"$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "$from_source"
 echo "$wanted" >"$env/installed.txt"

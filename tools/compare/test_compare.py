@@ -12,6 +12,7 @@ from networks import LEARNING_RATES, NETWORKS, OPTIMIZERS, Run  # noqa: E402
 from parity import largest_difference  # noqa: E402
 from peer_numpy import loss_and_gradients, losses  # noqa: E402
 from philox import SHUFFLING, epoch_order, philox4x32, words  # noqa: E402
+from rounding_definition import FLOATS, inputs, nearest, values_of  # noqa: E402
 from samples import Samples  # noqa: E402
 
 SHAPE = (8, 8, 1)
@@ -97,6 +98,27 @@ class Difference(unittest.TestCase):
         difference, step = largest_difference([1.0, float("nan")], [2.0, 2.0])
         self.assertFalse(difference <= 1e9)
         self.assertEqual(step, 1)
+
+
+class NearestEven(unittest.TestCase):
+    def test_is_numpys_float16(self) -> None:
+        x = inputs("fp16")
+        with np.errstate(over="ignore"):
+            want = x.astype(np.float16).astype(np.float32)
+        self.assertEqual(nearest(x, "fp16", "inf").tobytes(), want.tobytes())
+
+    def test_ends_where_the_formats_do(self) -> None:
+        self.assertEqual([values_of(format)[-1] for format in FLOATS], [57344, 448, float.fromhex("0x1.fep127"), 65504])
+        self.assertEqual([values_of(format)[1] for format in FLOATS], [2.0**-16, 2.0**-9, 2.0**-133, 2.0**-24])
+        x = np.array([464, 464.0625, -464.0625, -(2.0**-10), 2.0**-10 * 1.5], np.float32)
+        self.assertEqual(nearest(x, "e4m3", "sat").tolist(), [448, 448, -448, 0, 2.0**-9])
+        self.assertEqual(np.isnan(nearest(x, "e4m3", "nan")).tolist(), [False, True, True, False, False])
+
+    def test_of_fixed_point_saturates_and_has_one_zero(self) -> None:
+        x = np.array([5, -5, -1.99, 0.0078125, -0.0078125, 0.0234375], np.float32)
+        rounded = nearest(x, "fx2.6", "")
+        self.assertEqual(rounded.tolist(), [127 / 64, -2, -127 / 64, 0, 0, 2 / 64])
+        self.assertFalse(np.signbit(rounded[4]))
 
 
 if __name__ == "__main__":

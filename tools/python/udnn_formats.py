@@ -64,6 +64,9 @@ Scales = Union[float, Scale, Sequence[Union[float, Scale]], None]
 
 _CODES = np.dtype(np.uint64)
 _SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+_ROUNDING = {(verb, dtype): f"udnn_codec_{verb}_{suffix}" for verb in ("quantize", "encode", "encode_blocks")
+             for dtype, suffix in _SUFFIX.items()}
+_UINT32, _UINT64 = 1 << 32, 1 << 64
 _RAISED = {1: ValueError, 2: NotImplementedError, 3: MemoryError, 4: RuntimeError}
 
 
@@ -135,7 +138,15 @@ def _floats(x: object) -> np.ndarray:
         if not is_exact or not np.can_cast(array.dtype, np.float64, "safe"):
             raise TypeError(f"{array.dtype} array that float64 does not hold exactly, expected float32 or float64")
         array = array.astype(np.float64)
-    return np.require(array, requirements="CA")
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements="CA")
+
+
+def _address(array: np.ndarray) -> int:
+    """array.ctypes.data, which takes a microsecond, where the buffer says it sooner."""
+    if array.size != 0 and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    return array.ctypes.data
 
 
 def _scale_array(scales: Scales) -> ctypes.Array | None:
@@ -239,12 +250,14 @@ class Format:
 
     def _round(self, verb: str, x: np.ndarray, to: np.ndarray, scales: Scales, seed: int, step: int, tensor: int,
                first_element: int, statistics: Statistics | None, block_scales: np.ndarray | None = None) -> None:
-        for name, value, bits in (("seed", seed, 64), ("first_element", first_element, 64), ("step", step, 32),
-                                  ("tensor", tensor, 32)):
-            if not 0 <= value < 1 << bits:  # ctypes would keep the low bits
-                raise ValueError(f"{name}: {value}, expected 0 to 2^{bits} - 1")
+        # ctypes would keep the low bits.
+        if not (0 <= seed < _UINT64 and 0 <= first_element < _UINT64 and 0 <= step < _UINT32 and 0 <= tensor < _UINT32):
+            for name, value, bits in (("seed", seed, 64), ("first_element", first_element, 64), ("step", step, 32),
+                                      ("tensor", tensor, 32)):
+                if not 0 <= value < 1 << bits:
+                    raise ValueError(f"{name}: {value}, expected 0 to 2^{bits} - 1")
         array = _scale_array(scales)
         options = _Options(array, 0 if array is None else len(array), seed, first_element, step, tensor)
-        blocks = () if block_scales is None else (block_scales.ctypes.data, block_scales.size)
-        _call(f"udnn_codec_{verb}_{_SUFFIX[x.dtype]}", self._handle, x.ctypes.data, to.ctypes.data, x.size, *blocks,
-              ctypes.byref(options), None if statistics is None else ctypes.byref(statistics))
+        blocks = () if block_scales is None else (_address(block_scales), block_scales.size)
+        _call(_ROUNDING[verb, x.dtype], self._handle, _address(x), _address(to), x.size, *blocks, ctypes.byref(options),
+              None if statistics is None else ctypes.byref(statistics))
