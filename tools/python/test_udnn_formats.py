@@ -132,11 +132,22 @@ class Formats(unittest.TestCase):
         self.assertEqual((len(names["data"]), names["block_scales"].nbytes), (320, 20))
         self.assertLess(np.abs(names["w4"] - names["w"]).max(), max(scale.unit for scale in names["scales"]))
 
+    def test_longdouble_holds_what_float64_does_not(self) -> None:
+        wide, tiny = Format("fx8.56"), np.ldexp(np.longdouble(1), -56)
+        x = np.array([1, 1, 300, -1], np.longdouble) + np.array([tiny, tiny / 2, 0, 0], np.longdouble)
+        q = wide.quantize(x)
+        self.assertEqual(q.dtype, np.longdouble)
+        self.assertEqual(q.tolist(), [x[0], 1, 128 - tiny, -1])
+        self.assertEqual(wide.encode(x).tolist()[:2], [(1 << 56) + 1, 1 << 56])
+        self.assertEqual(wide.decode(wide.encode(x), dtype=np.longdouble).tolist(), q.tolist())
+
     def test_refusals_are_the_librarys_words(self) -> None:
         with self.assertRaisesRegex(ValueError, "unknown modifier 'srr' at column 7, did you mean 'sr'"):
             Format("fx2.6:srr")
-        with self.assertRaisesRegex(NotImplementedError, "fx32.32: 63 significant bits"):
-            Format("fx32.32")
+        with self.assertRaisesRegex(NotImplementedError, "fx32.32: 63 significant bits, expected at most 53 in the double"):
+            Format("fx32.32").quantize(X)
+        with self.assertRaisesRegex(TypeError, "in blocks, expected float32 or float64"):
+            Format("mxfp4").encode_blocks(X.astype(np.longdouble))
         with self.assertRaisesRegex(ValueError, "fp64: does not fit the float carrier"):
             Format("fp64").quantize(X.astype(np.float32))
         with self.assertRaisesRegex(ValueError, "dfx8: scale 0.3, expected a power of two"):

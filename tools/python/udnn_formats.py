@@ -63,7 +63,7 @@ class Statistics(ctypes.Structure):
 Scales = Union[float, Scale, Sequence[Union[float, Scale]], None]
 
 _CODES = np.dtype(np.uint64)
-_SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+_SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64", np.dtype(np.longdouble): "long"}
 _ROUNDING = {(verb, dtype): f"udnn_codec_{verb}_{suffix}" for verb in ("quantize", "encode", "encode_blocks")
              for dtype, suffix in _SUFFIX.items()}
 _UINT32, _UINT64 = 1 << 32, 1 << 64
@@ -94,9 +94,10 @@ def _load() -> ctypes.CDLL:
         signatures[f"udnn_codec_find_scales_{suffix}"] = [pointer, pointer, size, ctypes.POINTER(Scale), size, error]
         signatures[f"udnn_codec_quantize_{suffix}"] = rounding
         signatures[f"udnn_codec_encode_{suffix}"] = rounding
-        signatures[f"udnn_codec_encode_blocks_{suffix}"] = rounding[:4] + [pointer, size] + rounding[4:]
-        signatures[f"udnn_codec_decode_blocks_{suffix}"] = [pointer, pointer, pointer, size, pointer, size,
-                                                            ctypes.POINTER(Scale), error]
+        if suffix != "long":
+            signatures[f"udnn_codec_encode_blocks_{suffix}"] = rounding[:4] + [pointer, size] + rounding[4:]
+            signatures[f"udnn_codec_decode_blocks_{suffix}"] = [pointer, pointer, pointer, size, pointer, size,
+                                                                ctypes.POINTER(Scale), error]
         signatures[f"udnn_codec_decode_{suffix}"] = [pointer, pointer, pointer, size, ctypes.POINTER(Scale), size, error]
     for name, arguments in signatures.items():
         getattr(library, name).argtypes = arguments
@@ -130,7 +131,7 @@ def describe(format: str) -> dict[str, Union[str, float, int, bool]]:
 
 
 def _floats(x: object) -> np.ndarray:
-    """x as an array of float32 or float64 without gaps. Nothing is rounded on the way."""
+    """x as an array of float32, float64 or longdouble without gaps. Nothing is rounded on the way."""
     array = np.asarray(x)
     if array.dtype not in _SUFFIX:
         exact = 2**53  # integers up to here are doubles
@@ -140,6 +141,11 @@ def _floats(x: object) -> np.ndarray:
         array = array.astype(np.float64)
     flags = array.flags
     return array if flags.c_contiguous and flags.aligned else np.require(array, requirements="CA")
+
+
+def _no_long(dtype: np.dtype) -> None:
+    if _SUFFIX.get(dtype) not in ("f32", "f64"):
+        raise TypeError(f"{dtype} array in blocks, expected float32 or float64")
 
 
 def _address(array: np.ndarray) -> int:
@@ -183,7 +189,7 @@ class Format:
     def quantize(self, x: np.ndarray, out: np.ndarray | None = None, *, scales: Scales = None, seed: int = 1,
                  step: int = 0, tensor: int = 0, first_element: int = 0,
                  statistics: Statistics | None = None) -> np.ndarray:
-        """round(x) in x's own type: float32 or float64. out may be x. scales: of the values where there are none."""
+        """round(x) in x's own type: float32, float64 or (formats above 53 bits) longdouble. out may be x. scales: of the values where there are none."""
         shape, x = np.shape(x), _floats(x)
         if out is None:
             out = np.empty(shape, x.dtype)
@@ -220,6 +226,7 @@ class Format:
         Blocks follow one another in C order, along the last index where their length divides it. scales: of nvfp4, the
         one of the tensor, as find_scales() finds it."""
         shape, x = np.shape(x), _floats(x)
+        _no_long(x.dtype)
         codes, block_scales = np.empty(shape, _CODES), np.empty(self.blocks(x.size), np.uint8)
         self._round("encode_blocks", x, codes, scales, seed, step, tensor, first_element, statistics, block_scales)
         return codes, block_scales
@@ -228,6 +235,7 @@ class Format:
                       dtype: type = np.float32) -> np.ndarray:
         """The values of the codes."""
         codes, block_scales = np.require(codes, _CODES, "CA"), np.require(block_scales, np.uint8, "CA")
+        _no_long(np.dtype(dtype))
         x, array = np.empty(codes.shape, dtype), _scale_array(scales)
         if array is not None and len(array) != 1:
             raise ValueError(f"scales: {len(array)}, expected the one of the tensor")
