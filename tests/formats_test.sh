@@ -41,6 +41,7 @@ says '1\n-3\n0.2' $'0x1p+0\n-0x1.8p+1\n0x0p+0' round dfx3
 says '1\n3' $'0x1p+1\n0x1p+1' round b1
 says '0.3' 0x1p-2 round int8 --scale 0.25
 says '0.1\n200\n-1e-20\n-200\n0.75' $'0x1.999999999999ap-4\n0x1.fffffffffffffffcp+6\n0x0p+0\n-0x1p+7\n0x1.8p-1' round fx8.56
+says '1\n4\n-4' $'0x1p+0\n0x1p+2\n-0x1p+2' round dfx55  # the largest fits, although 2^54 - 1 is no double
 says '2' $'{"format":"ufx1.63","values":["0x1.fffffffffffffffep+0"]}' round ufx1.63 --json
 says '' '' round fp16
 

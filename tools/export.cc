@@ -55,9 +55,13 @@ Status export_model(const ExportOptions& options) {
                network::parameter_bytes(*model->engine));
     return {};
   }
-  const auto tensors = network::export_tensors(*model->engine, layout_of(options.layout, options.to));
+  std::size_t rounded = 0;
+  const auto tensors = network::export_tensors(*model->engine, layout_of(options.layout, options.to), &rounded);
   if (Status status = data::write_tensors(options.to, tensors); !status.ok()) return status;
   fmt::print("{}: {} tensors\n", options.to, tensors.size());
+  if (rounded > 0)
+    fmt::print(stderr, "udnn: {}: {} values have more than 53 significant bits and were rounded to double\n",
+               options.to, rounded);
   return {};
 }
 

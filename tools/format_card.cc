@@ -143,6 +143,12 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
+/// What no double holds is one spacing less than the power of two that it is rounded to.
+std::string largest_text(const Format& format, const FormatTraits& t) {
+  return fits_double_carrier(format) ? fmt::format("{}", t.largest)
+                                     : fmt::format("{} - {:a}", t.largest, t.smallest_subnormal);
+}
+
 std::string carrier_of(const Format& format) {
   return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "long double";
 }
@@ -219,9 +225,7 @@ std::string card_text(const Format& format) {
   line("format", to_string(format));
   line("bits", fmt::format("{}", storage_bits(format)));
   line("finite values", fmt::format("{}", set.size()));
-  const bool is_rounded = !fits_double_carrier(format);  // the largest is one spacing less than the power of two
-  line("range", fmt::format("{} to {}{}", t.lowest + 0.0, t.largest,
-                            is_rounded ? fmt::format(" - {:a}", t.smallest_subnormal) : ""));
+  line("range", fmt::format("{} to {}", t.lowest + 0.0, largest_text(format, t)));
   if (is_float) line("smallest normal", number(t.smallest_normal));
   line(is_float ? "smallest subnormal" : "smallest positive", number(t.smallest_subnormal));
   line("spacing at 1", number(t.spacing_at_one));
@@ -256,7 +260,9 @@ std::string pair_text(const Format& a, const Format& b) {
     return report::Cell(fmt::format("{}", set.size()), count_value(set.size()));
   });
   row("lowest", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.lowest); });
-  row("largest", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.largest); });
+  row("largest", [](const Format& f, const FormatTraits& t, const ValueSet&) {
+    return fits_double_carrier(f) ? cell(t.largest) : report::Cell(largest_text(f, t));
+  });
   row("smallest normal",
       [](const Format&, const FormatTraits& t, const ValueSet&) { return optional_cell(t.smallest_normal); });
   row("smallest positive", [](const Format&, const FormatTraits& t, const ValueSet&) {

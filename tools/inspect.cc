@@ -43,27 +43,42 @@ Status inspect_machine(const InspectOptions& options) {
   return {};
 }
 
-/// "gemm_f32/avx512: every format of the plan fits a float" - what multiplies, and why.
+/// "gemm_f32/avx512 native": what multiplies. Wide kernels are the same on every instruction set.
 std::string kernel_of(const network::LayerSpec& layer, const network::Model& model) {
   if (layer.macs() == 0) return "-";
-  const bool is_float = model.engine->carrier() == "float";
+  const std::string_view carrier = model.engine->carrier();
+  if (carrier == "wide") return "gemm_wide emulated";
+  const bool is_float = carrier == "float";
   const Format& w = model.config.precision.format(layer.name, Role::kWeights);
   const Format& a = model.config.precision.format(layer.name, Role::kActivations);
   const Format own{.exponent_bits = is_float ? 8 : 11, .mantissa_bits = is_float ? 23 : 52, .bits = is_float ? 32 : 64};
-  const bool is_native = w == own && a == own;
+  const bool is_native = w == own && a == own && !model.config.precision.names_accumulator(layer.name);
   return fmt::format("gemm_{}/{} {}", is_float ? "f32" : "f64", model.engine->isa(), is_native ? "native" : "emulated");
+}
+
+std::string accumulator_of(const network::LayerSpec& layer, const network::Model& model) {
+  const Precision& plan = model.config.precision;
+  return plan.names_accumulator(layer.name) ? to_string(plan.format(layer.name, Role::kAccumulator)) : "-";
+}
+
+/// Why the engine computes in its carrier.
+std::string_view reason_for(std::string_view carrier) {
+  if (carrier == "float") return "every format of the plan fits a float";
+  if (carrier == "wide") return "a format of the plan has more than the 53 significant bits of a double";
+  return "a format of the plan needs more than a float holds";
 }
 
 Status inspect_model(const InspectOptions& options) {
   const auto model = network::load_model(options.model, {});
   if (!model) return model.error();
   const network::EngineConfig& config = model->config;
-  report::Table table({"layer", "output", "parameters", "MACs", "w", "a", "e", "g", "m", "s", "runs on"});
+  report::Table table({"layer", "output", "parameters", "MACs", "w", "a", "e", "g", "m", "s", "acc", "runs on"});
   for (const network::LayerSpec& layer : config.description.layers) {
     const auto format = [&](Role role) { return to_string(config.precision.format(layer.name, role)); };
     table.add_row({layer.name, layer.out.text(), report::count(layer.parameters()), report::count(layer.macs()),
                    format(Role::kWeights), format(Role::kActivations), format(Role::kErrors), format(Role::kGradients),
-                   format(Role::kMaster), format(Role::kState), kernel_of(layer, *model)});
+                   format(Role::kMaster), format(Role::kState), accumulator_of(layer, *model),
+                   kernel_of(layer, *model)});
   }
   if (options.json) {
     base::Value value = base::Value::object({{"network", config.description.text()},
@@ -83,8 +98,7 @@ Status inspect_model(const InspectOptions& options) {
   fmt::print("{} with {} parameters in {}; carrier {}: {}\n", model->has_master ? "checkpoint" : "model",
              report::human(static_cast<double>(config.description.parameters())),
              report::human_bytes(network::parameter_bytes(*model->engine)), model->engine->carrier(),
-             model->engine->carrier() == "float" ? "every format of the plan fits a float"
-                                                 : "a format of the plan needs more than a float holds");
+             reason_for(model->engine->carrier()));
   if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}", json_line(*data));
   return {};
 }

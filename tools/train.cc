@@ -425,6 +425,7 @@ void add_train(CLI::App& app, Action& action) {
           "--precision", options->precisions,
           "Formats by layer and role: \"w=fx2.6:sr, a=fx4.4, fc2.w=int4\"; several times: a run each, and a table")
       ->take_all()
+      ->allow_extra_args(false)  // the words after it are NET and DATA
       ->capture_default_str();
   CLI::Option* const epochs =
       add_whole(*verb, "--epochs", options->epochs, std::size_t{0}, kMostTimes, "Times over the data");

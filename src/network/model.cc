@@ -479,7 +479,7 @@ std::string exported_name(const StoredTensor& tensor, TensorLayout layout) {
 
 }  // namespace
 
-std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout) {
+std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout, std::size_t* rounded) {
   const auto all = engine.tensors();
   std::vector<base::NamedTensor> exported;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -487,6 +487,10 @@ std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout
     const std::vector<Wide> values = engine.values(i);
     base::NamedTensor tensor{.name = exported_name(all[i], layout), .shape = all[i].shape, .values = {}};
     tensor.values.assign(values.begin(), values.end());
+    if (rounded != nullptr)
+      *rounded += static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [](Wide v) {
+        return !std::isnan(v) && static_cast<Wide>(static_cast<double>(v)) != v;
+      }));
     const bool fits_float = std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) {
       return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
     });

@@ -65,7 +65,9 @@ Status copy_parameters(const Engine& from, Engine& to);
 /// there the network flattens x.permute(0, 2, 3, 1). Values of more than 53 significant bits are rounded to double.
 enum class TensorLayout { kKeras, kTorch };
 
-std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout);
+/// rounded: null, or where to count those that are.
+std::vector<base::NamedTensor> export_tensors(const Engine& engine, TensorLayout layout,
+                                              std::size_t* rounded = nullptr);
 
 /// Sets the master copy, rounded to its format; every parameter must be there once, with its shape. Errors:
 /// kInvalidArgument, naming the tensor.

@@ -15,7 +15,11 @@ namespace {
 template <class T>
 constexpr bool kIsDouble = !std::is_same_v<T, float>;  // or wider
 
-double largest_code(const Format& format) noexcept { return std::ldexp(1.0, format.bits - 1) - 1; }
+/// 2^(N-1) - 1; of more than 54 bits the largest double that is not above it, so that what a scale is found for fits.
+double largest_code(const Format& format) noexcept {
+  const double beyond = std::ldexp(1.0, format.bits - 1);
+  return format.bits > 54 ? std::nextafter(beyond, 0) : beyond - 1;
+}
 
 template <class T>
 double range_of(const T* w, std::size_t count, double& min) noexcept {
