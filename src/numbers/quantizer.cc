@@ -311,7 +311,7 @@ kernels::FixedGrid<T> Quantizer<T>::fixed_grid(double unit) const noexcept {
 
 template <class T>
 std::pair<T, T> Quantizer<T>::ends(const Scale& scale) const noexcept {
-  if (method_ == Method::kFixed || method_ == Method::kDynamicFixed) {
+  if (is_fixed()) {
     const kernels::FixedGrid<T> grid = fixed_grid(scale.unit);
     return {grid.lowest * grid.unit, grid.highest * grid.unit};
   }
@@ -417,8 +417,7 @@ void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_
   if (!needs_scale_ && format_.family == Family::kBinary) used = {};
   assert(accepts(used).ok());
   if (format_.block != 0) return run_blocks(x, q, count, 1, first_element, draw, used, nullptr, statistics);
-  const kernels::FixedGrid<T> fixed =
-      method_ == Method::kFixed || method_ == Method::kDynamicFixed ? fixed_grid(used.unit) : kernels::FixedGrid<T>{};
+  const kernels::FixedGrid<T> fixed = is_fixed() ? fixed_grid(used.unit) : kernels::FixedGrid<T>{};
   if (!is_scaled() && statistics == nullptr) {
     if (method_ == Method::kIdentity && x == q) return;
     if (method_ == Method::kIdentity || format_.rounding != Rounding::kStochastic)
@@ -432,8 +431,7 @@ void Quantizer<T>::run(const T* x, T* q, std::size_t count, std::uint64_t first_
   }
   ScaledBlock block;
   block.set(0, traits_, is_scaled() || method_ == Method::kDynamicFixed || method_ == Method::kPower ? used : Scale{});
-  if (std::is_same_v<T, kernels::Wide> && (method_ == Method::kFixed || method_ == Method::kDynamicFixed))
-    std::tie(block.lowest_value[0], block.highest_value[0]) = ends(used);
+  if (is_fixed()) std::tie(block.lowest_value[0], block.highest_value[0]) = ends(used);
   block.repeat(1, std::min(count, kBlock));
   run_pieces(x, q, count, first_element, draw, fixed, block, statistics);
 }

@@ -117,6 +117,7 @@ class Quantizer {
   /// block_scales() of one block of `width` columns.
   void column_scales(const T* x, std::size_t rows, std::size_t stride, std::size_t width, const Scale& tensor,
                      Scale* scales) const noexcept;
+  bool is_fixed() const noexcept { return method_ == Method::kFixed || method_ == Method::kDynamicFixed; }
   bool is_scaled() const noexcept { return method_ >= Method::kInteger; }
 
   /// Pieces of at most kBlock elements whose scales repeat with `period`.

@@ -105,8 +105,9 @@ Status Trainer::run_steps(std::size_t epoch, std::span<const std::uint32_t> orde
     while (true) {
       std::chrono::steady_clock::time_point start;
       if (worker.index == 0) {
-        stopped = goes_on && state_.step < end && events.stop && events.stop();
-        goes_on = goes_on && state_.step < end && !stopped;
+        goes_on = goes_on && state_.step < end;
+        stopped = goes_on && events.stop && events.stop();
+        goes_on = goes_on && !stopped;
         if (goes_on) orders = next_orders(order);
         start = std::chrono::steady_clock::now();
       }
