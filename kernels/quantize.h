@@ -258,6 +258,10 @@ struct RoundWideFloat {
   static constexpr int kMantissa = std::numeric_limits<T>::digits - 1;
 
   static void run(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    if constexpr (kMode == Mode::kNearestEven)
+      if (grid.mantissa_bits > 0 && grid.mantissa_bits < kMantissa && grid.over[0] == kInfinity<T> &&
+          grid.flush_below == 0)
+        return run_to_infinity(grid, piece);
     if (grid.mantissa_bits == 0)
       run_on<false>(grid, piece);
     else
@@ -273,6 +277,19 @@ struct RoundWideFloat {
       return (as_bits(magnitude) >> dropped) & one;
     else
       return as_bits(xsimd::select(magnitude >= smallest_normal, as_value<T>(one), Vector(T{0})));
+  }
+
+  /// bf16 as everybody knows it: a carry out of the largest value is infinity by itself, and the sign stands above all
+  /// that is added. Half the operations.
+  static void run_to_infinity(const FloatGrid<T>& grid, const Piece<T>& piece) noexcept {
+    const DroppedBits<T, Arch> bits_below(grid);
+    const int dropped = bits_below.count;
+    const Bits below_half((Word{1} << (dropped - 1)) - 1), one(Word{1});
+    const Vector nan(grid.nan);
+    on_each_vector<T, Arch>(piece, [&](Vector x, std::size_t) noexcept {
+      const Bits bits = as_bits(x);
+      return xsimd::select(are_numbers(x, x), bits_below.cut(bits + below_half + ((bits >> dropped) & one)), nan);
+    });
   }
 
   template <bool kHasMantissa>
