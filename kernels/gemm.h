@@ -8,7 +8,8 @@
 //                    +-------+-------+-------+-------+     generic, 4 x 2: 8 + 2 + 1 + 1 product = 12 of 16
 //
 // At least 8 accumulators are wanted: 2 FMAs per cycle, each waiting 4 cycles for the one before it. So narrow tiles
-// are high: up to 14 x 1. Neither A nor B is packed: a row of b is read in order, and so is a.
+// are high: up to 14 x 1. Neither A nor B needs to be packed: a row of b is read in order, and so is a. Only products
+// of narrow types want the neighbours in k side by side in b, and its rows filled up to whole vectors.
 //
 // Source: K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
 #pragma once
@@ -17,37 +18,42 @@
 
 #include "kernels/gemm_kernel.h"
 #include "kernels/simd.h"
+#include "kernels/simd/dot.h"
 
 namespace udnn::kernels {
 
-template <class T, class Arch, std::size_t kRows, std::size_t kVectors>
+/// Level: an Arch, or a name for what is more than its vectors (simd/dot.h).
+template <class P, class Level, std::size_t kRows, std::size_t kVectors>
 struct Gemm {
-  using Vector = xsimd::batch<T, Arch>;
-  static constexpr std::size_t kLanes = Vector::size;
+  using Arch = typename VectorsOf<Level>::Arch;
+  using Multiplier = Dot<P, Level>;
+  using Sum = xsimd::batch<typename P::C, Arch>;
+  static constexpr std::size_t kLanes = Sum::size;
   static constexpr std::size_t kLast = kVectors - 1;
+  static constexpr std::size_t kGranule = P::kGranule;
 
-  static void run(const GemmArgs<T>& args) noexcept {
+  static void run(const ProductArgs<P>& args) noexcept {
     const std::size_t last_cols = args.cols - kLast * kLanes;
-    if (Part<T, Arch>::kIsFree || last_cols < kLanes)
-      run(args, Part<T, Arch>(last_cols));
+    if (Part<typename P::C, Arch>::kIsFree || last_cols < kLanes)
+      run(args, Part<typename P::C, Arch>(last_cols));
     else
       run(args, Whole());
   }
 
  private:
   struct Whole {
-    Vector load(const T* from) const noexcept { return Vector::load_unaligned(from); }
-    void store(T* to, Vector value) const noexcept { value.store_unaligned(to); }
+    Sum load(const typename P::C* from) const noexcept { return Sum::load_unaligned(from); }
+    void store(typename P::C* to, Sum value) const noexcept { value.store_unaligned(to); }
   };
 
   // Every loop over `acc` is unrolled by order: g++ 12 else keeps it on the stack before and after the k loop.
   template <class Last>
-  static void run(const GemmArgs<T>& args, Last last) noexcept {
-    const auto load = [&](const T* row, std::size_t v) {
-      return v == kLast ? last.load(row + v * kLanes) : Vector::load_unaligned(row + v * kLanes);
+  static void run(const ProductArgs<P>& args, Last last) noexcept {
+    const auto load = [&](const typename P::C* row, std::size_t v) {
+      return v == kLast ? last.load(row + v * kLanes) : Sum::load_unaligned(row + v * kLanes);
     };
 
-    Vector acc[kRows][kVectors];
+    Sum acc[kRows][kVectors];
     if (args.accumulate) {
 #pragma GCC unroll 16
       for (std::size_t i = 0; i < kRows; ++i)
@@ -56,34 +62,44 @@ struct Gemm {
     } else {
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < kVectors; ++v) {
-        const Vector start = args.bias != nullptr ? load(args.bias, v) : Vector(T{0});
+        const Sum start = args.bias != nullptr ? load(args.bias, v) : Sum(typename P::C{0});
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < kRows; ++i) acc[i][v] = start;
       }
     }
 
-    const T* b = args.b;
-    const std::ptrdiff_t row = args.a_row_stride;
-    for (std::size_t o = 0; o < args.k_outer; ++o) {
-      const T* a = args.a + args.offsets[o];
-      for (std::size_t k = 0; k < args.k_depth; ++k, b += args.b_stride, a += args.a_k_stride) {
-        Vector b_k[kVectors];
+    const auto multiply = [&](const typename P::A* a, std::ptrdiff_t row, const typename P::B* b) {
+      typename Multiplier::Right b_k[kVectors];
 #pragma GCC unroll 4
-        for (std::size_t v = 0; v < kVectors; ++v) b_k[v] = load(b, v);
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < kRows; ++i) {
-          const Vector a_ik(a[static_cast<std::ptrdiff_t>(i) * row]);
-#pragma GCC unroll 4
-          for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = multiply_add(a_ik, b_k[v], acc[i][v]);
-        }
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        if constexpr (kBIsPadded<P>)
+          b_k[v] = Multiplier::right(b + v * kLanes * kGranule);
+        else
+          b_k[v] = load(b, v);
       }
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kRows; ++i) {
+        const auto a_ik = Multiplier::left(a + static_cast<std::ptrdiff_t>(i) * row);
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = Multiplier::add(acc[i][v], a_ik, b_k[v]);
+      }
+    };
+
+    [[maybe_unused]] const typename Multiplier::Mode mode;
+    const typename P::B* b = args.b;
+    for (std::size_t o = 0; o < args.k_outer; ++o) {
+      const typename P::A* a = args.a + args.offsets[o];
+      for (std::size_t k = 0; k < args.k_depth; ++k, b += args.b_stride, a += args.a_k_stride)
+        multiply(a, args.a_row_stride, b);
     }
+    if constexpr (kGranule > 1)
+      if (args.a_tail != nullptr) multiply(args.a_tail, kGranule, b);
 
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < kVectors; ++v) {
-        T* const to = args.c + i * args.c_stride + v * kLanes;
+        typename P::C* const to = args.c + i * args.c_stride + v * kLanes;
         if (v == kLast)
           last.store(to, acc[i][v]);
         else

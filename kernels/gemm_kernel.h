@@ -2,39 +2,80 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace udnn::kernels {
 
+struct Bf16 {
+  std::uint16_t bits;  ///< the upper half of a float
+};
+struct Fp16 {
+  std::uint16_t bits;  ///< IEEE 754 binary16
+};
+
+/// What is multiplied with what, and what the sum is made in.
+/// kGranule: neighbours in k that one instruction multiplies; they lie side by side in A and in B.
+template <class AType, class BType, class CType, std::size_t kNeighbours>
+struct Product {
+  using A = AType;
+  using B = BType;
+  using C = CType;
+  static constexpr std::size_t kGranule = kNeighbours;
+};
+
+template <class T>
+using PlainProduct = Product<T, T, T, 1>;
+/// B is widened in the loop, A before it: one conversion for all rows of the tile.
+using Fp16Product = Product<float, Fp16, float, 1>;
+/// acc = fma(a1, b1, acc), then acc = fma(a0, b0, acc), for each pair of k; subnormal operands and results are zero.
+/// That is what the instruction of Bf16DotProduct computes (Zen 5 and Granite Rapids, 2026), so their bits are equal.
+/// Without fused multiply-add a product below 2^-126 is lost before it is added.
+using Bf16Product = Product<float, Bf16, float, 2>;
+using Bf16DotProduct = Product<Bf16, Bf16, float, 2>;
+/// Sums of integers are exact modulo 2^32, products of 16 bits and all: no intermediate saturates.
+using S16Product = Product<std::int16_t, std::int16_t, std::int32_t, 2>;
+using U8S8Product = Product<std::uint8_t, std::int8_t, std::int32_t, 4>;
+/// (a + 128) * b: the instruction wants an unsigned A. Who starts from -128 sum_k b[k, j] gets the sum of a * b.
+using S8S8Product = Product<std::int8_t, std::int8_t, std::int32_t, 4>;
+
 /// One register tile of C (+)= A * B.
 ///
-///   c[i, j] = start[i, j] + sum_{o < k_outer} sum_{k < k_depth} a[offsets[o] + i * a_row_stride + k * a_k_stride] *
-///   b[(o * k_depth + k) * b_stride + j] start = bias[j], or 0 without bias, or c[i, j] when it accumulates
+///   c[i, j] = start[i, j] + sum_{o < k_outer} sum_{k < k_depth} sum_{q < granule}
+///               a[offsets[o] + i * a_row_stride + k * a_k_stride + q] *
+///               b[(o * k_depth + k) * b_stride + j * granule + q]
+///   start[i, j] = bias[j], or 0 without bias, or c[i, j] when it accumulates
 ///
 /// The two loops over k are what a convolution needs: `offsets` picks the rows (or taps) of its window. A plain product
 /// has k_outer = 1, offsets = {0}. Each c[i, j] is one chain of multiply-adds in order of (o, k), fused where the
 /// instruction set can: its bits depend on no tile and no thread.
-/// Strides and sizes count elements. No operand needs alignment; nothing outside [rows, cols] is read or written.
-template <class T>
-struct GemmArgs {
-  std::size_t k_depth;            ///< any, 0 included
+/// Strides and sizes count elements. No operand needs alignment; nothing outside [rows, cols] is read or written,
+/// except that a B of another type than C is read up to whole vectors of columns.
+template <class P>
+struct ProductArgs {
+  std::size_t k_depth;            ///< granules: any number, 0 included
   std::size_t k_outer;            ///< any, 0 included
   const std::ptrdiff_t* offsets;  ///< [k_outer] into a
-  const T* a;
+  const typename P::A* a;
   std::ptrdiff_t a_row_stride;
-  std::ptrdiff_t a_k_stride;
-  const T* b;            ///< [k_outer * k_depth, cols]
-  std::size_t b_stride;  ///< from one row of b to the next
-  const T* bias;         ///< [cols], or null for zero; ignored when accumulating
-  T* c;                  ///< [rows, cols]
+  std::ptrdiff_t a_k_stride;  ///< from one granule to the next
+  const typename P::B* b;     ///< [k_outer * k_depth, cols * granule]
+  std::size_t b_stride;       ///< from one row of b to the next
+  const typename P::C* bias;  ///< [cols], or null for zero; ignored when accumulating
+  typename P::C* c;           ///< [rows, cols]
   std::size_t c_stride;
   std::size_t cols;  ///< those of v vectors: (v - 1) * lanes + 1 .. v * lanes
   bool accumulate;   ///< start from c instead of the bias
+  /// [rows, granule], or null: a last granule of A, filled up with zeros. Only where the granule is more than 1.
+  const typename P::A* a_tail = nullptr;
 };
+
+template <class T>
+using GemmArgs = ProductArgs<PlainProduct<T>>;
 
 /// Tiles of v vectors have at most rows[v - 1] rows: the fewer vectors, the more rows, because 8 to 24 accumulators
 /// keep the multipliers busy and fit the registers.
-template <class T>
-struct GemmKernel {
+template <class P>
+struct ProductKernel {
   static constexpr std::size_t kMaxVectors = 4;
   static constexpr std::size_t kMaxRows = 14;
 
@@ -43,7 +84,20 @@ struct GemmKernel {
   std::size_t rows[kMaxVectors];  ///< of the highest tile of each width
   /// run[v - 1][r - 1] computes v vectors of columns, the last of which may be partial, and r rows; never null up to
   /// (vectors, rows[v - 1]).
-  void (*run[kMaxVectors][kMaxRows])(const GemmArgs<T>&) noexcept;
+  void (*run[kMaxVectors][kMaxRows])(const ProductArgs<P>&) noexcept;
+};
+
+template <class T>
+using GemmKernel = ProductKernel<PlainProduct<T>>;
+
+/// The products of narrow types. Null: this instruction set has none that is better than the others of the table.
+struct NarrowProducts {
+  const ProductKernel<Fp16Product>* fp16;  ///< null: widen B to float as well
+  const ProductKernel<Bf16Product>* bf16;  ///< never null
+  const ProductKernel<Bf16DotProduct>* bf16_dot;
+  const ProductKernel<S16Product>* s16;  ///< never null; for integers of 8 bits, widened
+  const ProductKernel<U8S8Product>* u8s8;
+  const ProductKernel<S8S8Product>* s8s8;  ///< null where u8s8 is
 };
 
 }  // namespace udnn::kernels

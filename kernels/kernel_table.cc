@@ -3,7 +3,10 @@
 namespace udnn::kernels {
 
 #ifdef __x86_64__
+extern const KernelTable kAvx512Bf16Kernels;
+extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Kernels;
+extern const KernelTable kAvxVnniKernels;
 extern const KernelTable kAvx2Kernels;
 #endif
 extern const KernelTable kGenericKernels;
@@ -11,7 +14,7 @@ extern const KernelTable kGenericKernels;
 std::span<const KernelTable* const> all_kernel_tables() noexcept {
   static constexpr const KernelTable* kTables[] = {
 #ifdef __x86_64__
-      &kAvx512Kernels, &kAvx2Kernels,
+      &kAvx512Bf16Kernels, &kAvx512VnniKernels, &kAvx512Kernels, &kAvxVnniKernels, &kAvx2Kernels,
 #endif
       &kGenericKernels};
   return kTables;

@@ -29,7 +29,11 @@ namespace cpu {
 enum Feature : unsigned {
   kAvx2 = 1U << 0U,
   kFma = 1U << 1U,
-  kAvx512 = 1U << 2U,  ///< F, BW, CD, DQ and VL, which came together with Skylake-X and Zen 4
+  kF16c = 1U << 2U,
+  kAvxVnni = 1U << 3U,
+  kAvx512 = 1U << 4U,  ///< F, BW, CD, DQ and VL, which came together with Skylake-X and Zen 4
+  kAvx512Vnni = 1U << 5U,
+  kAvx512Bf16 = 1U << 6U,
 };
 
 }  // namespace cpu
@@ -50,10 +54,11 @@ extern const CarrierKernels<Wide> kWideKernels;
 
 /// Every kernel of one instruction set. Data, not code: it can be read where its kernels cannot run.
 struct KernelTable {
-  const char* isa;  ///< as UDNN_ISA spells it
-  unsigned needs;   ///< sum of cpu::Feature
-  CarrierKernels<float> f32;
-  CarrierKernels<double> f64;
+  const char* isa;                   ///< as UDNN_ISA spells it
+  unsigned needs;                    ///< sum of cpu::Feature
+  const CarrierKernels<float>& f32;  ///< levels that differ only in narrow products share them
+  const CarrierKernels<double>& f64;
+  NarrowProducts narrow;
 
   template <class T>
   const CarrierKernels<T>& carrier() const noexcept {

@@ -35,8 +35,9 @@ inline xsimd::batch<T, Arch> multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<
   return xsimd::fma(a, b, c);
 }
 
-/// The first `count` lanes of a vector, 1 .. all: how rows end. load() gives zeros in the other lanes, store() leaves
-/// their memory alone; neither touches it. kIsFree: as fast as whole vectors, so that no second loop is worth its code.
+/// The first `count` lanes of a vector of float, double or int32, 1 .. all: how rows end. load() gives zeros in the
+/// other lanes, store() leaves their memory alone; neither touches it. kIsFree: as fast as whole vectors, so that no
+/// second loop is worth its code.
 template <class T, class Arch>
 class Part {
  public:
@@ -72,19 +73,23 @@ class Part<T, xsimd::fma3<xsimd::avx2>> {
   Vector load(const T* from) const noexcept {
     if constexpr (std::is_same_v<T, float>)
       return _mm256_maskload_ps(from, mask_);
-    else
+    else if constexpr (std::is_same_v<T, double>)
       return _mm256_maskload_pd(from, mask_);
+    else
+      return _mm256_maskload_epi32(from, mask_);
   }
   void store(T* to, Vector value) const noexcept {
     if constexpr (std::is_same_v<T, float>)
       _mm256_maskstore_ps(to, mask_, value);
-    else
+    else if constexpr (std::is_same_v<T, double>)
       _mm256_maskstore_pd(to, mask_, value);
+    else
+      _mm256_maskstore_epi32(to, mask_, value);
   }
 
  private:
   static __m256i mask(int count) noexcept {
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (sizeof(T) == 4)
       return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     else
       return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -106,18 +111,22 @@ class Part<T, xsimd::avx512bw> {
   Vector load(const T* from) const noexcept {
     if constexpr (std::is_same_v<T, float>)
       return _mm512_maskz_loadu_ps(mask_, from);
-    else
+    else if constexpr (std::is_same_v<T, double>)
       return _mm512_maskz_loadu_pd(mask_, from);
+    else
+      return _mm512_maskz_loadu_epi32(mask_, from);
   }
   void store(T* to, Vector value) const noexcept {
     if constexpr (std::is_same_v<T, float>)
       _mm512_mask_storeu_ps(to, mask_, value);
-    else
+    else if constexpr (std::is_same_v<T, double>)
       _mm512_mask_storeu_pd(to, mask_, value);
+    else
+      _mm512_mask_storeu_epi32(to, mask_, value);
   }
 
  private:
-  using Mask = std::conditional_t<std::is_same_v<T, float>, __mmask16, __mmask8>;
+  using Mask = std::conditional_t<sizeof(T) == 4, __mmask16, __mmask8>;
   Mask mask_;
 };
 #endif

@@ -48,7 +48,7 @@ bool register_all(const kernels::KernelTable& table) {
 }  // namespace udnn::perf
 
 int main(int argc, char** argv) {
-  for (const udnn::kernels::KernelTable* table : udnn::machine::usable_kernel_tables())
+  for (const udnn::kernels::KernelTable* table : udnn::machine::usable_carrier_tables())
     if (!udnn::perf::register_all<float>(*table) || !udnn::perf::register_all<double>(*table)) return 2;
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

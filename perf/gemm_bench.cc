@@ -67,7 +67,7 @@ void register_all(const kernels::KernelTable& table) {
 }  // namespace udnn::perf
 
 int main(int argc, char** argv) {
-  for (const udnn::kernels::KernelTable* table : udnn::machine::usable_kernel_tables()) {
+  for (const udnn::kernels::KernelTable* table : udnn::machine::usable_carrier_tables()) {
     udnn::perf::register_all<float>(*table);
     udnn::perf::register_all<double>(*table);
   }

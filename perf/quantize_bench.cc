@@ -214,7 +214,7 @@ int run(const std::vector<std::string_view>& arguments) {
              options.rounds == 0)
       return refuse(argument);
   }
-  auto tables = machine::usable_kernel_tables();
+  auto tables = machine::usable_carrier_tables();
   std::erase_if(tables, [&](const auto* table) { return !options.isa.empty() && table->isa != options.isa; });
   if (tables.empty()) return refuse(options.isa);
   return options.carrier == "f32" ? measure<float>(options, tables) : measure<double>(options, tables);

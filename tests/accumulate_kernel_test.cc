@@ -286,11 +286,11 @@ TEST_P(AccumulateKernels, AddSumsAsTheyAddProducts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, AccumulateKernels, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, AccumulateKernels, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 template <class T>
 std::string refusal(std::string_view text) {
-  const auto made = Accumulator<T>::create(format_of(text), *machine::usable_kernel_tables().front());
+  const auto made = Accumulator<T>::create(format_of(text), *machine::usable_carrier_tables().front());
   return made ? "accepted" : made.error().message();
 }
 
@@ -323,7 +323,7 @@ TEST(AccumulatorFormat, SaysWhyItCannotBeOne) {
 }
 
 TEST(AccumulatorFormat, IsTheCarrierWhereNothingIsRounded) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   EXPECT_TRUE(Accumulator<float>::create(format_of("fp32"), table)->is_carrier());
   EXPECT_TRUE(Accumulator<double>::create(format_of("fp64"), table)->is_carrier());
   EXPECT_FALSE(Accumulator<double>::create(format_of("fp32"), table)->is_carrier());

@@ -306,7 +306,7 @@ TEST_P(NarrowAccumulator, AllocatesNothingWhileItRuns) {
             0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, NarrowAccumulator, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, NarrowAccumulator, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 }  // namespace
 }  // namespace udnn::test

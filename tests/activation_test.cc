@@ -242,7 +242,7 @@ TEST_P(Activation, SumsHaveTheSameOrderOnEveryInstructionSet) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, Activation, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Activation, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 TEST(Activations, AreFoundByName) {
   for (const auto& activation : ops::all_activations()) {

@@ -77,7 +77,7 @@ template <class T>
 std::size_t expect_rounds(const Format& f, const Scale& scale, const std::vector<T>& x,
                           const std::vector<T>& expected) {
   std::size_t cases = 0;
-  for (const auto* table : machine::usable_kernel_tables()) {
+  for (const auto* table : machine::usable_carrier_tables()) {
     std::vector<T> got(x.size());
     quantizer<T>(f, *table).run(x.data(), got.data(), x.size(), 1, kDraw, scale, nullptr);
     cases += expect_same(f, table->isa, x, got, expected);
@@ -189,7 +189,7 @@ TEST(Posit, RoundsWideStringsToTheNearest) {
 }
 
 TEST(Posit, HasOneNaRAndNoInfinity) {
-  const auto table = machine::usable_kernel_tables().back();
+  const auto table = machine::usable_carrier_tables().back();
   const auto q = quantizer<double>(format("posit16.1"), *table);
   for (const double x : {kInfinity, -kInfinity, kNan}) {
     double got = 0;
@@ -247,7 +247,7 @@ TEST(PowerOfTwo, IsTheNearestOfItsWindow) {
 }
 
 TEST(PowerOfTwo, CodesComeBack) {
-  const auto table = machine::usable_kernel_tables().back();
+  const auto table = machine::usable_carrier_tables().back();
   for (const char* name : {"po22", "po25", "po25:log", "po28"}) {
     const Format f = format(name);
     const auto q = quantizer<double>(f, *table);
@@ -299,7 +299,7 @@ double unit_by_definition(const Format& f, double largest, double tensor) {
     const double wanted = largest / (6 * tensor);
     double best = 0;  // the nearest e4m3 by search; ties go to the even code
     std::uint64_t best_code = 0;
-    const auto coder = quantizer<double>(format("e4m3"), *machine::usable_kernel_tables().back());
+    const auto coder = quantizer<double>(format("e4m3"), *machine::usable_carrier_tables().back());
     for (std::uint64_t code = 0; code < 127; ++code) {
       const double value = coder.decode(code, {});
       const double distance = std::abs(value - wanted), least = std::abs(best - wanted);
@@ -441,7 +441,7 @@ std::size_t prove_blocks(const Format& f, std::size_t length, std::size_t inner,
   std::vector<Scale> scales;
   const std::vector<T> expected = blocks_by_definition<T>(f, x, inner, tensor, &scales);
   std::size_t cases = 0;
-  for (const auto* table : machine::usable_kernel_tables()) {
+  for (const auto* table : machine::usable_carrier_tables()) {
     const auto q = quantizer<T>(f, *table);
     std::vector<T> got(x.size());
     q.run_blocks(x.data(), got.data(), length, inner, 0, kDraw, {.unit = tensor}, nullptr, nullptr);
@@ -505,7 +505,7 @@ TEST(Blocks, RunTakesThemOneAfterTheOther) {
   for (const char* name : {"mxfp4", "bfp8/24", "mxint8:sr"}) {
     const Format f = format(name);
     const auto x = values_for_blocks<float>(1000, 8);
-    for (const auto* table : machine::usable_kernel_tables()) {
+    for (const auto* table : machine::usable_carrier_tables()) {
       const auto q = quantizer<float>(f, *table);
       std::vector<float> one(x.size()), other(x.size());
       q.run_blocks(x.data(), one.data(), x.size(), 1, 0, kDraw, {}, nullptr, nullptr);
@@ -518,7 +518,7 @@ TEST(Blocks, RunTakesThemOneAfterTheOther) {
 }
 
 TEST(Blocks, TheLargestMaySaturateUnderFloorAndNotUnderRceil) {
-  const auto* table = machine::usable_kernel_tables().back();
+  const auto* table = machine::usable_carrier_tables().back();
   std::vector<double> x(32, 0.0), q(32);
   x[5] = 1.9375;  // 7.75 quarters: e2m1 ends at 6
   quantizer<double>(format("mxfp4"), *table).run(x.data(), q.data(), 32, 0, kDraw, {}, nullptr);
@@ -530,7 +530,7 @@ TEST(Blocks, TheLargestMaySaturateUnderFloorAndNotUnderRceil) {
 }
 
 TEST(Blocks, ByAPercentileOneInAHundredMayStandOutside) {
-  const auto* table = machine::usable_kernel_tables().back();
+  const auto* table = machine::usable_carrier_tables().back();
   std::vector<double> x(100, 3.0), q(100);
   x[42] = 1000;
   quantizer<double>(format("bfp4/100:pct=99"), *table).run(x.data(), q.data(), 100, 0, kDraw, {}, nullptr);
@@ -545,7 +545,7 @@ TEST(Blocks, ByAPercentileOneInAHundredMayStandOutside) {
 }
 
 TEST(Blocks, ByTheLeastErrorAreNoWorseThanByTheLargest) {
-  const auto* table = machine::usable_kernel_tables().back();
+  const auto* table = machine::usable_carrier_tables().back();
   const auto x = values_for_blocks<double>(6400, 12);
   std::vector<double> q(x.size());
   for (const char* name : {"bfp4/32", "mxfp4", "mxfp6", "mxfp8", "mxint8"}) {
@@ -563,7 +563,7 @@ TEST(Blocks, ByTheLeastErrorAreNoWorseThanByTheLargest) {
 }
 
 TEST(Blocks, ByTheLeastErrorGoDownNoFurtherThanAnElementHasBits) {
-  const auto* table = machine::usable_kernel_tables().back();
+  const auto* table = machine::usable_carrier_tables().back();
   // 7 alone asks for the unit 1. Four powers of two below, the others are exact: 16,383 / 256 is more than (7 -
   // 7/16)^2.
   std::vector<double> x(16384, 0.0625), q(16384);
@@ -581,7 +581,7 @@ TEST(Blocks, ByTheLeastErrorGoDownNoFurtherThanAnElementHasBits) {
 }
 
 TEST(Blocks, OfZerosAreZeros) {
-  const auto* table = machine::usable_kernel_tables().back();
+  const auto* table = machine::usable_carrier_tables().back();
   const std::vector<double> x(64, -0.0);
   for (const char* name : {"mxfp4", "mxfp8", "nvfp4", "mxint8", "bfp4/16", "mxfp4:mse", "bfp4/16:pct=50"}) {
     std::vector<double> q(64, 3.0);

@@ -112,7 +112,7 @@ std::vector<Conv2dConfig> generated_shapes() {
     c.in_channels = c.groups * draw(1, kind == 0 ? 5 : 17);
     c.out_channels = c.groups * draw(1, kind == 0 ? 5 : 17);
     if (kind == 1) c.groups = c.out_channels = c.in_channels;  // depthwise
-    if (ops::Conv2d<float>::create(c, *machine::usable_kernel_tables().back())) shapes.push_back(c);
+    if (ops::Conv2d<float>::create(c, *machine::usable_carrier_tables().back())) shapes.push_back(c);
   }
   return shapes;
 }
@@ -262,10 +262,10 @@ TEST_P(Conv2d, StaysInsideItsOperands) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, Conv2d, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Conv2d, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 std::string refusal(const Conv2dConfig& config) {
-  const auto conv = ops::Conv2d<float>::create(config, *machine::usable_kernel_tables().front());
+  const auto conv = ops::Conv2d<float>::create(config, *machine::usable_carrier_tables().front());
   return conv ? "accepted" : conv.error().message();
 }
 

@@ -87,7 +87,7 @@ std::size_t compare_piece(std::uint64_t begin, const Target& target,
     if (std::memcmp(got, want, sizeof got) == 0) continue;
     for (std::uint32_t i = 0; i < kPiece; ++i) {
       if (got[i] == want[i]) continue;
-      ADD_FAILURE() << target.name << " on " << machine::usable_kernel_tables()[isa]->isa << std::hex << ": float 0x"
+      ADD_FAILURE() << target.name << " on " << machine::usable_carrier_tables()[isa]->isa << std::hex << ": float 0x"
                     << bits[i] << " gives 0x" << got[i] << ", expected 0x" << want[i];
       return 0;
     }
@@ -97,7 +97,7 @@ std::size_t compare_piece(std::uint64_t begin, const Target& target,
 
 void compare_all(const Target& target) {
   std::vector<numbers::Quantizer<float>> quantizers;
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     quantizers.push_back(quantizer<float>(format(target.name), *table));
   constexpr std::uint64_t kFloats = std::uint64_t{1} << 32, kStep = std::uint64_t{kPiece} * kThoroughness;
   std::atomic<std::uint64_t> next = 0;

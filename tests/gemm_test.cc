@@ -185,7 +185,7 @@ TEST_P(GemmOp, AllocatesNothingWhileItRuns) {
             0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, GemmOp, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, GemmOp, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 template <class T>
 void expect_column_sums() {
@@ -213,7 +213,7 @@ TEST(ColumnSums, HaveTheSameOrderEverywhere) {
   for (std::size_t i = 0; i < kRows; ++i)
     for (std::size_t j = 0; j < kCols; ++j) chains[i % 4 * kCols + j] += x[i * kCols + j];
   Team::create(2)->run([&](Worker& worker) { ops::column_sums(worker, x.data(), kRows, kCols, sums.data()); });
-  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+  for (const kernels::KernelTable* table : machine::usable_carrier_tables()) {
     std::vector<float> got(kCols);
     table->f32.elementwise.column_sums(kRows, kCols, x.data(), got.data());
     EXPECT_EQ(got, sums) << table->isa;

@@ -292,10 +292,10 @@ TEST_P(Norm, ColumnKernelsAreExactAndStayInsideTheirOperands) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, Norm, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Norm, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 TEST(NormConfig, SaysWhichFieldIsWrongAndWhatWasExpected) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const auto batch = [&](const ops::BatchNormConfig& config) {
     const auto norm = ops::BatchNorm<float>::create(config, table);
     return norm ? "accepted" : norm.error().message();

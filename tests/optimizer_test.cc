@@ -143,7 +143,7 @@ TEST_P(OptimizerOnEveryIsa, GivesTheSameBitsForAnyCutIntoCallsAndInPlace) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, OptimizerOnEveryIsa, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(, OptimizerOnEveryIsa, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 // Five steps down sum_i curvature_i (w_i - goal_i)^2 / 2 from (2, 1, -1.5), as PyTorch 2.15 takes them in float64 with
 // lr 0.1, weight_decay 0.01, momentum 0.9, alpha 0.9 (our rho), eps 1e-8.

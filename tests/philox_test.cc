@@ -129,7 +129,7 @@ TEST_P(PhiloxKernel, GivesTheKnownAnswersInEveryLane) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(, PhiloxKernel, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(, PhiloxKernel, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 }  // namespace
 }  // namespace udnn::test

@@ -213,10 +213,10 @@ TEST_P(Pool, StaysInsideItsOperands) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, Pool, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Pool, testing::ValuesIn(machine::usable_carrier_tables()), isa_name);
 
 TEST(PoolConfig, SaysWhichFieldIsWrongAndWhatWasExpected) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const auto max = [&](const PoolConfig& c) {
     const auto pool = ops::MaxPool2d<float>::create(c, table);
     return pool ? "accepted" : pool.error().message();

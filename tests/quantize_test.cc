@@ -511,7 +511,7 @@ TEST(Codec, IsTheSameOnEveryIsa) {
   for (const std::string& name : names) {
     if (!fits<float>(codec(name))) continue;
     std::vector<std::uint64_t> want;
-    for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+    for (const kernels::KernelTable* table : machine::usable_carrier_tables()) {
       const ForcedIsa forced(table->isa);
       std::vector<float> q(x.size());
       ASSERT_TRUE(codec(name).quantize(x, q).ok());

@@ -145,7 +145,7 @@ std::vector<Format> variants(Format f) {
 
 template <class T>
 std::size_t prove(const Format& f, const Scale& scale, const std::vector<double>& magnitudes) {
-  const auto tables = machine::usable_kernel_tables();
+  const auto tables = machine::usable_carrier_tables();
   const std::vector<T> x = around<T>(magnitudes);
   std::vector<T> expected(x.size());
   std::vector<std::uint32_t> words(x.size());
@@ -163,7 +163,7 @@ std::size_t prove(const Format& f, const Scale& scale, const std::vector<double>
 
 /// Both carriers, every mode, every point.
 std::size_t prove(const Format& f, const Scale& scale = {}) {
-  const auto magnitudes = magnitudes_of(f, scale, *machine::usable_kernel_tables().back());
+  const auto magnitudes = magnitudes_of(f, scale, *machine::usable_carrier_tables().back());
   std::size_t cases = prove<double>(f, scale, magnitudes);
   if (fits_float_carrier(f)) cases += prove<float>(f, scale, magnitudes);
   return cases;
@@ -240,7 +240,7 @@ TEST(Quantizer, RoundsWideFormatsByDefinition) {
 
 // The oracle and MPFR, in the modes that both know.
 TEST(Quantizer, AgreesWithMpfr) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const std::pair<Rounding, mpfr_rnd_t> modes[] = {{Rounding::kNearestEven, MPFR_RNDN},
                                                    {Rounding::kTowardZero, MPFR_RNDZ},
                                                    {Rounding::kUp, MPFR_RNDU},
@@ -301,13 +301,13 @@ TEST(Quantizer, RoundsAStrideOfAllFloatsByDefinition) {
     const Format f = format(name);
     for (std::size_t i = 0; i < x.size(); ++i)
       expected[i] = static_cast<float>(round_by_definition<float>(static_cast<double>(x[i]), f, {}, words[i]));
-    for (const auto* table : machine::usable_kernel_tables()) cases += compare<float>(f, {}, x, expected, *table);
+    for (const auto* table : machine::usable_carrier_tables()) cases += compare<float>(f, {}, x, expected, *table);
   }
   expect_cases(cases, 4'000'000U / kThoroughness);
 }
 
 TEST(Quantizer, GivesTheExamplesOfTheSpecification) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const auto round = [&](const char* name, double x) {
     double q = 0;
     quantizer<double>(format(name), table).run(&x, &q, 1, 0, kDraw, {}, nullptr);
@@ -336,7 +336,7 @@ TEST(Quantizer, GivesTheExamplesOfTheSpecification) {
 }
 
 TEST(Quantizer, LeavesTheCarrierAlone) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   for (const char* name : {"fp32", "f8.23:rna", "fp32:odd", "fp32:sr"})
     EXPECT_TRUE(quantizer<float>(format(name), table).is_identity()) << name;
   EXPECT_TRUE(quantizer<double>(format("fp64"), table).is_identity());
@@ -351,7 +351,7 @@ TEST(Quantizer, LeavesTheCarrierAlone) {
 }
 
 TEST(Quantizer, EncodesAndDecodesEveryCode) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   std::size_t cases = 0;
   const std::pair<const char*, Scale> rows[] = {{"fp16", {}},
                                                 {"bf16", {}},
@@ -405,7 +405,7 @@ TEST(Quantizer, IsIdempotentAndMonotone) {
   std::erase_if(x, [](float v) { return std::isnan(v); });
   std::sort(x.begin(), x.end());
   const Scale scale{.unit = static_cast<double>(0.013F), .threshold = 0.4};
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (const char* name : {"e4m3", "e5m2", "bf16", "f3.0", "fx2.6", "ufx2.6", "fx4.-1", "int8", "uint8", "b1", "t2"})
       for (Format f : variants(format(name))) {
         if (f.overflow == Overflow::kWrap || f.overflow == Overflow::kNan) continue;
@@ -427,7 +427,7 @@ TEST(Quantizer, IsIdempotentAndMonotone) {
 
 // For every place between two values that K bits can tell apart, all 2^K words: as many go up as the place says.
 TEST(Quantizer, HasTheExactExpectationInStochasticRounding) {
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (int bits = 1; bits <= (kThoroughness == 1 ? 10 : 6); ++bits) {
       const std::uint32_t count = 1U << bits;
       std::vector<std::uint32_t> words(count + 16);
@@ -468,7 +468,7 @@ TEST(Quantizer, HasTheExactExpectationInStochasticRounding) {
 TEST(Quantizer, DecidesStochasticRoundingAtTheExactWord) {
   // 3 + p 2^-21 with 32 random bits: up exactly when word >= 2^32 - p 2^11.
   const base::PhiloxStream places(4, 0, base::Purpose::kRounding, 0);
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (std::uint64_t i = 0; i < 2000; ++i) {
       const std::uint32_t place = places.word(i) >> 11 | 1;
       const std::uint32_t border = 0U - (place << 11);
@@ -487,7 +487,7 @@ TEST(Quantizer, DecidesStochasticRoundingAtTheExactWord) {
 TEST(Quantizer, DecidesStochasticRoundingAtTheLastOfThirtyTwoBits) {
   // p 2^-32: up exactly when word >= 2^32 - p, odd p included.
   const base::PhiloxStream places(4, 1, base::Purpose::kRounding, 0);
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (std::uint64_t i = 0; i < 2000; ++i) {
       const std::uint32_t place = places.word(i) >> 8;
       std::vector<std::uint32_t> words(20);
@@ -507,7 +507,7 @@ TEST(Quantizer, DecidesStochasticRoundingAtTheLastOfThirtyTwoBits) {
 // c 2^32 and t u differ by 1 where t = +-1 / u modulo 2^32: too little for a product in double, which has to be exact.
 TEST(Quantizer, DecidesStochasticRoundingToARealUnitExactly) {
   const base::PhiloxStream units(4, 2, base::Purpose::kRounding, 0);
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (std::uint64_t i = 0; i < 500; ++i) {
       const std::uint32_t unit = units.word(i) >> 8 | 0x800001;
       std::uint32_t inverse = unit;  // Newton's iteration doubles the bits that are right, from 3
@@ -532,7 +532,7 @@ TEST(Quantizer, DrawsForTheElementAndNotForThePiece) {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(reals_of.normal(i));
   for (const char* name : {"fx2.6:sr", "e5m2:sr", "bf16:sr", "int4:sr"}) {
     std::vector<std::vector<float>> results;
-    for (const auto* table : machine::usable_kernel_tables())
+    for (const auto* table : machine::usable_carrier_tables())
       for (const std::size_t piece : Sizes{3000, 1000, 64, 37, 1}) {
         const auto q = quantizer<float>(format(name), *table);
         std::vector<float> whole = x;
@@ -545,7 +545,7 @@ TEST(Quantizer, DrawsForTheElementAndNotForThePiece) {
       }
     for (const auto& result : results) EXPECT_EQ(result, results.front()) << name;
     std::vector<float> other(x.size());
-    const auto q = quantizer<float>(format(name), *machine::usable_kernel_tables().front());
+    const auto q = quantizer<float>(format(name), *machine::usable_carrier_tables().front());
     for (const Draw draw : {Draw{kDraw.seed + 1, 3, 5}, Draw{kDraw.seed, 4, 5}, Draw{kDraw.seed, 3, 6}}) {
       q.run(x.data(), other.data(), x.size(), 1001, draw, {.unit = 0.25}, nullptr);
       EXPECT_NE(other, results.front()) << name;
@@ -555,7 +555,7 @@ TEST(Quantizer, DrawsForTheElementAndNotForThePiece) {
 
 TEST(Quantizer, TakesOneScaleForEachChannel) {
   const base::PhiloxStream reals_of(3, 0, base::Purpose::kRounding, 0);
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (const char* name : {"int4", "int4:sr", "uint4:rdn", "b1", "t2", "dfx8"})
       for (const std::size_t channels : Sizes{1, 3, 10, 120, 255, 256, 257, 600}) {
         constexpr std::size_t kRows = 5, kFirstRow = 7;
@@ -585,7 +585,7 @@ TEST(Quantizer, TakesOneScaleForEachChannel) {
 TEST(Quantizer, CountsWhatItDoes) {
   const base::PhiloxStream reals_of(6, 0, base::Purpose::kRounding, 0);
   std::vector<TensorStatistics> all;
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (const std::size_t count : Sizes{1, 7, 8, 9, 255, 256, 257, 1000}) {
       std::vector<float> x(count), got(count), plain(count);
       for (std::size_t i = 0; i < count; ++i)
@@ -651,7 +651,7 @@ TEST(Quantizer, CountsWhatItDoes) {
 }
 
 TEST(Quantizer, StaysInsideItsArrays) {
-  for (const auto* table : machine::usable_kernel_tables())
+  for (const auto* table : machine::usable_carrier_tables())
     for (const char* name : {"fx2.6", "fx2.6:sr", "fx2.6:wrap", "e5m2", "bf16:sr", "int4", "b1", "t2"})
       for (std::size_t count = 1; count <= 40; ++count)
         for (const auto edge : {Edge::kBegin, Edge::kEnd}) {
@@ -664,7 +664,7 @@ TEST(Quantizer, StaysInsideItsArrays) {
 }
 
 TEST(Quantizer, SaysWhatItDoesNotComputeYet) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const auto message = [&](const char* name) {
     const auto made = Quantizer<double>::create(format(name), table);
     return made ? "accepted" : made.error().message();
@@ -676,7 +676,7 @@ TEST(Quantizer, SaysWhatItDoesNotComputeYet) {
 }
 
 TEST(Quantizer, RefusesAScaleThatItCannotUse) {
-  const auto& table = *machine::usable_kernel_tables().front();
+  const auto& table = *machine::usable_carrier_tables().front();
   const auto message = [&](const char* name, const Scale& scale) {
     return quantizer<float>(format(name), table).accepts(scale).message();
   };

@@ -17,7 +17,7 @@ using numbers::Scale;
 
 template <class T>
 RangeTracker<T> tracker(std::string_view text) {
-  auto made = RangeTracker<T>::create(format(text), *machine::usable_kernel_tables().front());
+  auto made = RangeTracker<T>::create(format(text), *machine::usable_carrier_tables().front());
   if (!made) throw std::runtime_error(made.error().message());
   return *made;
 }
@@ -99,7 +99,7 @@ TEST(RangeTracker, MseIsTheLeastOfItsCandidates) {
   const auto error_at = [&](const char* text) {
     auto range = tracker<double>(text);
     see(range, values);
-    const auto q = numbers::Quantizer<double>::create(format(text), *machine::usable_kernel_tables().front());
+    const auto q = numbers::Quantizer<double>::create(format(text), *machine::usable_carrier_tables().front());
     numbers::TensorStatistics statistics;
     std::vector<double> rounded(values.size());
     q->run(values.data(), rounded.data(), values.size(), 0, {}, range.scale(), &statistics);
@@ -133,7 +133,7 @@ TEST(RangeTracker, StaysWithinTheCarrier) {
   auto large = tracker<float>("dfx8");
   see(large, {std::numeric_limits<float>::max()});
   EXPECT_EQ(large.scale().unit, 0x1p118);
-  const auto quantizer = numbers::Quantizer<float>::create(format("int16"), *machine::usable_kernel_tables().front());
+  const auto quantizer = numbers::Quantizer<float>::create(format("int16"), *machine::usable_carrier_tables().front());
   for (const float extreme : {std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max()}) {
     auto integers = tracker<float>("int16");
     see(integers, {extreme});
@@ -254,7 +254,7 @@ TEST(RangeTracker, GoesOnFromWhatItSaved) {
 
 TEST(RangeTracker, ObservesTheSameOnEveryInstructionSetAndInChunks) {
   std::vector<RangeObservation> seen;
-  for (const auto* table : machine::usable_kernel_tables()) {
+  for (const auto* table : machine::usable_carrier_tables()) {
     const auto range = *RangeTracker<float>::create(format("dfx6:ovf=0.01"), *table);
     RangeObservation observation;
     for (std::size_t begin = 0; begin < 1000; begin += 100) {
@@ -276,7 +276,7 @@ TEST(RangeTracker, ObservesTheSameOnEveryInstructionSetAndInChunks) {
 }
 
 TEST(RangeTracker, RefusesAFormatWithoutAScaleOfItsOwn) {
-  const auto made = RangeTracker<float>::create(format("fx2.6"), *machine::usable_kernel_tables().front());
+  const auto made = RangeTracker<float>::create(format("fx2.6"), *machine::usable_carrier_tables().front());
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().message(), "fx2.6: its scale is known, there is no range to follow");
 }

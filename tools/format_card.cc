@@ -45,7 +45,7 @@ FormatTraits facts_of(const Format& format) {
 /// In order of the codes, NaN and infinities too. Empty where there are too many.
 std::vector<double> listed_values(const Format& format) {
   std::vector<double> values;
-  const auto coder = numbers::Quantizer<double>::create(format, *machine::usable_kernel_tables().front());
+  const auto coder = numbers::Quantizer<double>::create(format, *machine::usable_carrier_tables().front());
   if (!coder || format.bits > kListedBits) return values;
   const Scale at_one{.unit = numbers::unit_of_block_scale(format, 1, 1)};
   for (std::uint64_t code = 0; code < std::uint64_t{1} << static_cast<unsigned>(format.bits); ++code)

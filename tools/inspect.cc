@@ -1,5 +1,6 @@
 // udnn inspect: what this machine can run, or what a model is made of and what runs it.
 #include <memory>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -22,9 +23,15 @@ struct InspectOptions {
 };
 
 /// The widest tile, "6x64": rows by columns.
-template <class T>
-std::string tile(const kernels::GemmKernel<T>& gemm) {
+template <class P>
+std::string tile(const kernels::ProductKernel<P>& gemm) {
   return fmt::format("{}x{}", gemm.rows[gemm.vectors - 1], gemm.vectors * gemm.lanes);
+}
+
+/// The widest tile of the best kernel that there is: `native`, else `widened`, by way of another type.
+template <class P, class Q>
+std::string tile(const kernels::ProductKernel<P>* native, const kernels::ProductKernel<Q>& widened, const char* type) {
+  return native != nullptr ? tile(*native) : fmt::format("{} as {}", tile(widened), type);
 }
 
 Status inspect_machine(const InspectOptions& options) {
@@ -32,9 +39,13 @@ Status inspect_machine(const InspectOptions& options) {
   if (!team) return team.error();
   const auto chosen = machine::chosen_kernel_table();
   if (!chosen) return chosen.error();
-  report::Table table({"isa", "gemm_f32", "gemm_f64", "used"});
-  for (const kernels::KernelTable* kernels : machine::usable_kernel_tables())
-    table.add_row({kernels->isa, tile(kernels->f32.gemm), tile(kernels->f64.gemm), kernels == *chosen ? "yes" : ""});
+  report::Table table({"isa", "gemm_f64", "gemm_f32", "gemm_fp16", "gemm_bf16", "gemm_u8s8", "used"});
+  for (const kernels::KernelTable* kernels : machine::usable_kernel_tables()) {
+    const auto& [f32, f64, narrow] = std::tie(kernels->f32, kernels->f64, kernels->narrow);
+    table.add_row({kernels->isa, tile(f64.gemm), tile(f32.gemm), tile(narrow.fp16, f32.gemm, "fp32"),
+                   tile(narrow.bf16_dot, *narrow.bf16, "fp32"), tile(narrow.u8s8, *narrow.s16, "int16"),
+                   kernels == *chosen ? "yes" : ""});
+  }
   if (options.json)
     fmt::print("{}", json_line(base::Value::object(
                          {{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));

@@ -2,11 +2,30 @@
 
 namespace udnn::kernels {
 
+namespace {
+
+using Arch = xsimd::fma3<xsimd::avx2>;
+
+}  // namespace
+
+// Shared with avxvnni.cc.
+extern constinit const CarrierKernels<float> kAvx2F32 = carrier_kernels<float, Arch, 12, 6>();
+extern constinit const CarrierKernels<double> kAvx2F64 = carrier_kernels<double, Arch, 12, 6>();
+extern constinit const ProductKernel<Fp16Product> kAvx2Fp16 = product_kernel<Fp16Product, Arch, 12, 6>();
+extern constinit const ProductKernel<Bf16Product> kAvx2Bf16 = product_kernel<Bf16Product, Arch, 6, 4>();
+extern constinit const ProductKernel<S16Product> kAvx2S16 = product_kernel<S16Product, Arch, 12, 6>();
+
 extern constinit const KernelTable kAvx2Kernels{
     .isa = "avx2",
-    .needs = cpu::kAvx2 | cpu::kFma,
-    .f32 = carrier_kernels<float, xsimd::fma3<xsimd::avx2>, 12, 6>(),
-    .f64 = carrier_kernels<double, xsimd::fma3<xsimd::avx2>, 12, 6>(),
+    .needs = cpu::kAvx2 | cpu::kFma | cpu::kF16c,
+    .f32 = kAvx2F32,
+    .f64 = kAvx2F64,
+    .narrow = {.fp16 = &kAvx2Fp16,
+               .bf16 = &kAvx2Bf16,
+               .bf16_dot = nullptr,
+               .s16 = &kAvx2S16,
+               .u8s8 = nullptr,
+               .s8s8 = nullptr},
 };
 
 }  // namespace udnn::kernels

@@ -2,11 +2,27 @@
 
 namespace udnn::kernels {
 
+// Shared with avx512vnni.cc and avx512bf16.cc.
+extern constinit const CarrierKernels<float> kAvx512F32 = carrier_kernels<float, xsimd::avx512bw, 14, 12, 8, 6>();
+extern constinit const CarrierKernels<double> kAvx512F64 = carrier_kernels<double, xsimd::avx512bw, 14, 12, 8, 6>();
+extern constinit const ProductKernel<Fp16Product> kAvx512Fp16 =
+    product_kernel<Fp16Product, xsimd::avx512bw, 14, 12, 8, 6>();
+extern constinit const ProductKernel<Bf16Product> kAvx512Bf16 =
+    product_kernel<Bf16Product, xsimd::avx512bw, 14, 12, 8, 5>();
+extern constinit const ProductKernel<S16Product> kAvx512S16 =
+    product_kernel<S16Product, xsimd::avx512bw, 14, 12, 8, 6>();
+
 extern constinit const KernelTable kAvx512Kernels{
     .isa = "avx512",
     .needs = cpu::kAvx512 | cpu::kFma,
-    .f32 = carrier_kernels<float, xsimd::avx512bw, 14, 12, 8, 6>(),
-    .f64 = carrier_kernels<double, xsimd::avx512bw, 14, 12, 8, 6>(),
+    .f32 = kAvx512F32,
+    .f64 = kAvx512F64,
+    .narrow = {.fp16 = &kAvx512Fp16,
+               .bf16 = &kAvx512Bf16,
+               .bf16_dot = nullptr,
+               .s16 = &kAvx512S16,
+               .u8s8 = nullptr,
+               .s8s8 = nullptr},
 };
 
 }  // namespace udnn::kernels

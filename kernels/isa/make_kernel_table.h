@@ -22,18 +22,19 @@
 
 namespace udnn::kernels {
 
-template <class T, class Arch, std::size_t kVectors, std::size_t... kRow>
-constexpr void set_gemm_tiles(GemmKernel<T>& kernel, std::index_sequence<kRow...>) noexcept {
+template <class P, class Level, std::size_t kVectors, std::size_t... kRow>
+constexpr void set_gemm_tiles(ProductKernel<P>& kernel, std::index_sequence<kRow...>) noexcept {
   kernel.rows[kVectors - 1] = sizeof...(kRow);
-  ((kernel.run[kVectors - 1][kRow] = &Gemm<T, Arch, kRow + 1, kVectors>::run), ...);
+  ((kernel.run[kVectors - 1][kRow] = &Gemm<P, Level, kRow + 1, kVectors>::run), ...);
 }
 
 /// Tiles of 1, 2, ... vectors, each with up to that many kRows, and of every smaller number of rows.
-template <class T, class Arch, std::size_t... kRows>
-constexpr GemmKernel<T> gemm_kernel() noexcept {
-  GemmKernel<T> kernel{.lanes = xsimd::batch<T, Arch>::size, .vectors = sizeof...(kRows), .rows = {}, .run = {}};
+template <class P, class Level, std::size_t... kRows>
+constexpr ProductKernel<P> product_kernel() noexcept {
+  using Sum = xsimd::batch<typename P::C, typename VectorsOf<Level>::Arch>;
+  ProductKernel<P> kernel{.lanes = Sum::size, .vectors = sizeof...(kRows), .rows = {}, .run = {}};
   [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
-    (set_gemm_tiles<T, Arch, kIndex + 1>(kernel, std::make_index_sequence<kRows>{}), ...);
+    (set_gemm_tiles<P, Level, kIndex + 1>(kernel, std::make_index_sequence<kRows>{}), ...);
   }
   (std::make_index_sequence<sizeof...(kRows)>{});
   return kernel;
@@ -120,7 +121,7 @@ constexpr QuantizeKernels<T> quantize_kernels() noexcept {
 template <class T, class Arch, std::size_t... kRows>
 constexpr CarrierKernels<T> carrier_kernels() noexcept {
   return {
-      .gemm = gemm_kernel<T, Arch, kRows...>(),
+      .gemm = product_kernel<PlainProduct<T>, Arch, kRows...>(),
       .accumulate = accumulate_kernels<T, Arch>(),
       .depthwise = {.forward = &Depthwise<T, Arch>::forward, .backward_weights = &Depthwise<T, Arch>::backward_weights},
       .elementwise = elementwise_kernels<T, Arch>(),

@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 namespace udnn::machine {
 
 using kernels::KernelTable;
@@ -12,15 +16,35 @@ namespace cpu = kernels::cpu;
 
 namespace {
 
+#ifdef __x86_64__
+// What __builtin_cpu_supports knows only in later compilers. (Intel SDM, volume 2, CPUID; both use the registers of
+// AVX.)
+bool has_f16c() noexcept {
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+bool has_avx_vnni() noexcept {
+  unsigned a = 0, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1U << 4U) != 0;
+}
+#endif
+
 // __builtin_cpu_supports also asks whether the operating system saves the wide registers.
 unsigned detect_cpu_features() noexcept {
   unsigned features = 0;
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx2")) features |= cpu::kAvx2;
+  if (__builtin_cpu_supports("avx2")) {
+    features |= cpu::kAvx2;
+    if (has_f16c()) features |= cpu::kF16c;
+    if (has_avx_vnni()) features |= cpu::kAvxVnni;
+  }
   if (__builtin_cpu_supports("fma")) features |= cpu::kFma;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     features |= cpu::kAvx512;
+    if (__builtin_cpu_supports("avx512vnni")) features |= cpu::kAvx512Vnni;
+    if (__builtin_cpu_supports("avx512bf16")) features |= cpu::kAvx512Bf16;
+  }
 #endif
   return features;
 }
@@ -37,6 +61,15 @@ std::vector<const KernelTable*> usable_kernel_tables() {
   for (const KernelTable* table : kernels::all_kernel_tables())
     if (can_run(*table)) usable.push_back(table);
   return usable;
+}
+
+std::vector<const KernelTable*> usable_carrier_tables() {
+  std::vector<const KernelTable*> tables;
+  for (const KernelTable* table : usable_kernel_tables()) {
+    if (!tables.empty() && &tables.back()->f32 == &table->f32) tables.pop_back();
+    tables.push_back(table);
+  }
+  return tables;
 }
 
 Result<const KernelTable*> chosen_kernel_table() {

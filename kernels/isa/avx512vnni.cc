@@ -1,0 +1,30 @@
+#include "kernels/isa/make_kernel_table.h"
+
+namespace udnn::kernels {
+
+extern const CarrierKernels<float> kAvx512F32;
+extern const CarrierKernels<double> kAvx512F64;
+extern const ProductKernel<Fp16Product> kAvx512Fp16;
+extern const ProductKernel<Bf16Product> kAvx512Bf16;
+extern const ProductKernel<S16Product> kAvx512S16;
+
+// Shared with avx512bf16.cc.
+extern constinit const ProductKernel<U8S8Product> kAvx512VnniU8S8 =
+    product_kernel<U8S8Product, Avx512Vnni, 14, 10, 8, 6>();
+extern constinit const ProductKernel<S8S8Product> kAvx512VnniS8S8 =
+    product_kernel<S8S8Product, Avx512Vnni, 14, 10, 8, 6>();
+
+extern constinit const KernelTable kAvx512VnniKernels{
+    .isa = "avx512vnni",
+    .needs = cpu::kAvx512 | cpu::kFma | cpu::kAvx512Vnni,
+    .f32 = kAvx512F32,
+    .f64 = kAvx512F64,
+    .narrow = {.fp16 = &kAvx512Fp16,
+               .bf16 = &kAvx512Bf16,
+               .bf16_dot = nullptr,
+               .s16 = &kAvx512S16,
+               .u8s8 = &kAvx512VnniU8S8,
+               .s8s8 = &kAvx512VnniS8S8},
+};
+
+}  // namespace udnn::kernels

@@ -1,0 +1,27 @@
+#include "kernels/isa/make_kernel_table.h"
+
+namespace udnn::kernels {
+
+extern const CarrierKernels<float> kAvx2F32;
+extern const CarrierKernels<double> kAvx2F64;
+extern const ProductKernel<Fp16Product> kAvx2Fp16;
+extern const ProductKernel<Bf16Product> kAvx2Bf16;
+extern const ProductKernel<S16Product> kAvx2S16;
+
+namespace {
+
+constexpr ProductKernel<U8S8Product> kU8S8 = product_kernel<U8S8Product, AvxVnni, 7, 5>();
+constexpr ProductKernel<S8S8Product> kS8S8 = product_kernel<S8S8Product, AvxVnni, 7, 5>();
+
+}  // namespace
+
+extern constinit const KernelTable kAvxVnniKernels{
+    .isa = "avxvnni",
+    .needs = cpu::kAvx2 | cpu::kFma | cpu::kF16c | cpu::kAvxVnni,
+    .f32 = kAvx2F32,
+    .f64 = kAvx2F64,
+    .narrow =
+        {.fp16 = &kAvx2Fp16, .bf16 = &kAvx2Bf16, .bf16_dot = nullptr, .s16 = &kAvx2S16, .u8s8 = &kU8S8, .s8s8 = &kS8S8},
+};
+
+}  // namespace udnn::kernels

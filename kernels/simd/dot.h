@@ -1,0 +1,223 @@
+// kernels/simd/dot.h: what one multiply instruction of a matrix kernel takes and does, for each product and Arch.
+//
+//   Right right(b)      the granules of one vector of columns, as the instruction wants them
+//   Left left(a)        one granule of a row of A, in every lane
+//   Sum add(sum, l, r)  sum[j] += the granule of l times that of column j
+//   Mode                lives while the loop runs: the floating-point state that the product is defined in
+//
+// Without the empty assembly after it, g++ 12 keeps the sums of some of these instructions on the stack: half the
+// speed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/gemm_kernel.h"
+#include "kernels/simd.h"
+#include "kernels/simd/rounding.h"
+
+namespace udnn::kernels {
+
+/// Rows of B are filled up to whole vectors; else the last one is masked.
+template <class P>
+inline constexpr bool kBIsPadded = !std::is_same_v<typename P::B, typename P::C>;
+
+/// Instruction sets that add multipliers to the vectors of an Arch. Their own names, because code compiled for them may
+/// not be shared with those that have only the vectors.
+struct AvxVnni {};
+struct Avx512Vnni {};
+struct Avx512Bf16 {};
+
+template <class Level>
+struct VectorsOf {
+  using Arch = Level;
+};
+#ifdef __AVX2__
+template <>
+struct VectorsOf<AvxVnni> {
+  using Arch = xsimd::fma3<xsimd::avx2>;
+};
+#endif
+#ifdef __AVX512F__
+template <>
+struct VectorsOf<Avx512Vnni> {
+  using Arch = xsimd::avx512bw;
+};
+template <>
+struct VectorsOf<Avx512Bf16> {
+  using Arch = xsimd::avx512bw;
+};
+#endif
+
+struct NoMode {
+  NoMode() noexcept {}  // not trivial: nobody calls it unused
+};
+
+template <class P, class Arch>
+struct Dot;
+
+template <class T, class Arch>
+struct Dot<PlainProduct<T>, Arch> {
+  using Mode = NoMode;
+  using Right = xsimd::batch<T, Arch>;
+
+  static Right left(const T* a) noexcept { return Right(*a); }
+  static Right add(Right sum, Right left, Right right) noexcept { return multiply_add(left, right, sum); }
+};
+
+/// A 32-bit granule of A in every lane.
+template <class Arch, class T>
+inline xsimd::batch<std::uint32_t, Arch> broadcast_32(const T* a) noexcept {
+  std::uint32_t granule;
+  __builtin_memcpy(&granule, a, sizeof granule);
+  return xsimd::batch<std::uint32_t, Arch>(granule);
+}
+
+#ifdef __F16C__
+template <class Arch>
+struct Dot<Fp16Product, Arch> {
+  using Mode = NoMode;
+  using Right = xsimd::batch<float, Arch>;
+
+  static Right right(const Fp16* b) noexcept {
+#ifdef __AVX512F__
+    if constexpr (kIsAvx512<Arch>) return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)));
+#endif
+    if constexpr (Right::size == 8) return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
+  }
+  static Right left(const float* a) noexcept { return Right(*a); }
+  static Right add(Right sum, Right left, Right right) noexcept { return multiply_add(left, right, sum); }
+};
+#endif
+
+/// Subnormal operands and results are zero while it lives.
+template <class Arch>
+class SubnormalsAreZero {
+ public:
+#ifdef __x86_64__
+  SubnormalsAreZero() noexcept : before_(__builtin_ia32_stmxcsr()) { __builtin_ia32_ldmxcsr(before_ | 0x8040U); }
+  ~SubnormalsAreZero() { __builtin_ia32_ldmxcsr(before_); }
+#else
+  SubnormalsAreZero() noexcept : before_(__builtin_aarch64_get_fpcr()) {
+    __builtin_aarch64_set_fpcr(before_ | 1U << 24U);
+  }
+  ~SubnormalsAreZero() { __builtin_aarch64_set_fpcr(before_); }
+#endif
+  SubnormalsAreZero(const SubnormalsAreZero&) = delete;
+  SubnormalsAreZero& operator=(const SubnormalsAreZero&) = delete;
+
+ private:
+  unsigned before_;
+};
+
+template <class Arch>
+struct Dot<Bf16Product, Arch> {
+  using Mode = SubnormalsAreZero<Arch>;
+  using Vector = xsimd::batch<float, Arch>;
+  using Bits = xsimd::batch<std::uint32_t, Arch>;
+  struct Right {
+    Vector first, second;
+  };
+
+  static Right right(const Bf16* b) noexcept {
+    const Bits pairs = Bits::load_unaligned(reinterpret_cast<const std::uint32_t*>(b));
+    return {as_value<float>(pairs << 16), as_value<float>(pairs & Bits(0xffff0000U))};
+  }
+  static Right left(const float* a) noexcept { return {Vector(a[0]), Vector(a[1])}; }
+  static Vector add(Vector sum, const Right& left, const Right& right) noexcept {
+    return multiply_add(left.first, right.first, multiply_add(left.second, right.second, sum));
+  }
+};
+
+template <class Arch>
+struct Dot<S16Product, Arch> {
+  using Mode = NoMode;
+  using Sum = xsimd::batch<std::int32_t, Arch>;
+  using Right = Sum;  // pairs of 16 bits
+
+  static Right right(const std::int16_t* b) noexcept {
+    return Sum::load_unaligned(reinterpret_cast<const std::int32_t*>(b));
+  }
+  static Right left(const std::int16_t* a) noexcept { return xsimd::bitwise_cast<Sum>(broadcast_32<Arch>(a)); }
+  static Sum add(Sum sum, Right left, Right right) noexcept {
+#ifdef __AVX512BW__
+    if constexpr (kIsAvx512<Arch>) return _mm512_add_epi32(sum, _mm512_madd_epi16(left, right));
+#endif
+#ifdef __AVX2__
+    if constexpr (Sum::size == 8) return _mm256_add_epi32(sum, _mm256_madd_epi16(left, right));
+#endif
+#ifdef __x86_64__
+    if constexpr (Sum::size == 4) return _mm_add_epi32(sum, _mm_madd_epi16(left, right));
+#else
+    const auto low = [](Sum pairs) { return (pairs << 16) >> 16; };
+    return sum + low(left) * low(right) + (left >> 16) * (right >> 16);
+#endif
+  }
+};
+
+// Four products of bytes: the sum in Right's lanes of 32 bits, exact but for its overflow.
+#ifdef __AVXVNNI__
+template <>
+struct Dot<U8S8Product, AvxVnni> {
+  using Mode = NoMode;
+  using Right = __m256i;
+
+  static Right right(const std::int8_t* b) noexcept { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)); }
+  static Right left(const std::uint8_t* a) noexcept { return broadcast_32<VectorsOf<AvxVnni>::Arch>(a); }
+  static Right add(Right sum, Right left, Right right) noexcept {
+    Right more = _mm256_dpbusd_avx_epi32(sum, left, right);
+    asm("" : "+x"(more));
+    return more;
+  }
+};
+#endif
+
+#ifdef __AVX512VNNI__
+template <>
+struct Dot<U8S8Product, Avx512Vnni> {
+  using Mode = NoMode;
+  using Right = __m512i;
+
+  static Right right(const std::int8_t* b) noexcept { return _mm512_loadu_si512(b); }
+  static Right left(const std::uint8_t* a) noexcept { return broadcast_32<xsimd::avx512bw>(a); }
+  static Right add(Right sum, Right left, Right right) noexcept {
+    Right more = _mm512_dpbusd_epi32(sum, left, right);
+    asm("" : "+v"(more));
+    return more;
+  }
+};
+#endif
+
+/// The same with 128 added to A: its sign bits are turned.
+template <class Level>
+struct Dot<S8S8Product, Level> : Dot<U8S8Product, Level> {
+  using Arch = typename VectorsOf<Level>::Arch;
+
+  static auto left(const std::int8_t* a) noexcept {
+    const xsimd::batch<std::uint32_t, Arch> turned =
+        broadcast_32<Arch>(a) ^ xsimd::batch<std::uint32_t, Arch>(0x80808080U);
+    return static_cast<typename Dot<U8S8Product, Level>::Right>(turned);
+  }
+};
+
+#ifdef __AVX512BF16__
+template <>
+struct Dot<Bf16DotProduct, Avx512Bf16> {
+  using Mode = NoMode;
+  using Right = __m512bh;
+
+  static Right right(const Bf16* b) noexcept { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(b)); }
+  static Right left(const Bf16* a) noexcept {
+    return reinterpret_cast<__m512bh>(static_cast<__m512i>(broadcast_32<xsimd::avx512bw>(a)));
+  }
+  static __m512 add(__m512 sum, Right left, Right right) noexcept {
+    __m512 more = _mm512_dpbf16_ps(sum, left, right);
+    asm("" : "+v"(more));
+    return more;
+  }
+};
+#endif
+
+}  // namespace udnn::kernels
