@@ -59,6 +59,14 @@ struct Gemm {
       for (std::size_t i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = load(args.c + i * args.c_stride, v);
+      if (args.bias != nullptr) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) {
+          const Sum bias = load(args.bias, v);
+#pragma GCC unroll 16
+          for (std::size_t i = 0; i < kRows; ++i) acc[i][v] = acc[i][v] + bias;
+        }
+      }
     } else {
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < kVectors; ++v) {

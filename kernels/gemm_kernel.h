@@ -4,14 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace udnn::kernels {
+#include "udnn/half.h"
 
-struct Bf16 {
-  std::uint16_t bits;  ///< the upper half of a float
-};
-struct Fp16 {
-  std::uint16_t bits;  ///< IEEE 754 binary16
-};
+namespace udnn::kernels {
 
 /// What is multiplied with what, and what the sum is made in.
 /// kGranule: neighbours in k that one instruction multiplies; they lie side by side in A and in B.
@@ -43,7 +38,7 @@ using S8S8Product = Product<std::int8_t, std::int8_t, std::int32_t, 4>;
 ///   c[i, j] = start[i, j] + sum_{o < k_outer} sum_{k < k_depth} sum_{q < granule}
 ///               a[offsets[o] + i * a_row_stride + k * a_k_stride + q] *
 ///               b[(o * k_depth + k) * b_stride + j * granule + q]
-///   start[i, j] = bias[j], or 0 without bias, or c[i, j] when it accumulates
+///   start[i, j] = (accumulate ? c[i, j] : 0) + (bias ? bias[j] : 0)
 ///
 /// The two loops over k are what a convolution needs: `offsets` picks the rows (or taps) of its window. A plain product
 /// has k_outer = 1, offsets = {0}. Each c[i, j] is one chain of multiply-adds in order of (o, k), fused where the
@@ -60,11 +55,11 @@ struct ProductArgs {
   std::ptrdiff_t a_k_stride;  ///< from one granule to the next
   const typename P::B* b;     ///< [k_outer * k_depth, cols * granule]
   std::size_t b_stride;       ///< from one row of b to the next
-  const typename P::C* bias;  ///< [cols], or null for zero; ignored when accumulating
+  const typename P::C* bias;  ///< [cols], or null for zero
   typename P::C* c;           ///< [rows, cols]
   std::size_t c_stride;
   std::size_t cols;  ///< those of v vectors: (v - 1) * lanes + 1 .. v * lanes
-  bool accumulate;   ///< start from c instead of the bias
+  bool accumulate;   ///< start from c
   /// [rows, granule], or null: a last granule of A, filled up with zeros. Only where the granule is more than 1.
   const typename P::A* a_tail = nullptr;
 };
@@ -98,6 +93,9 @@ struct NarrowProducts {
   const ProductKernel<S16Product>* s16;  ///< never null; for integers of 8 bits, widened
   const ProductKernel<U8S8Product>* u8s8;
   const ProductKernel<S8S8Product>* s8s8;  ///< null where u8s8 is
+
+  /// to[i] = from[i], exactly. NaN gives NaN.
+  void (*widen_fp16)(std::size_t count, const Fp16* from, float* to) noexcept;
 };
 
 }  // namespace udnn::kernels

@@ -51,7 +51,7 @@ void gemm(const GemmArgs<Wide>& args) noexcept {
   for (std::size_t i = 0; i < kRows; ++i)
     for (std::size_t j = 0; j < args.cols; ++j) {
       Wide& c = args.c[i * args.c_stride + j];
-      Wide sum = args.accumulate ? c : args.bias != nullptr ? args.bias[j] : 0;
+      Wide sum = (args.accumulate ? c : 0) + (args.bias != nullptr ? args.bias[j] : 0);
       if (rows[i].fits() && cols[j].fits()) {
         const int exponent = rows[i].exponent() + cols[j].exponent();
         const bool is_added = sums[i][j].add_scaled(sum, exponent);

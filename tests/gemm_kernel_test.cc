@@ -8,9 +8,6 @@
 namespace udnn::test {
 namespace {
 
-using kernels::Bf16;
-using kernels::Fp16;
-
 enum class Agreement { kExact, kInsideTheErrorBound };
 
 /// Small integers, and reals of as many bits as the type has.

@@ -25,7 +25,8 @@ extern constinit const KernelTable kAvx2Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx2S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr},
+               .s8s8 = nullptr,
+               .widen_fp16 = &WidenFp16<Arch>::run},
 };
 
 }  // namespace udnn::kernels

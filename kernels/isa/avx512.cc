@@ -22,7 +22,8 @@ extern constinit const KernelTable kAvx512Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx512S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr},
+               .s8s8 = nullptr,
+               .widen_fp16 = &WidenFp16<xsimd::avx512bw>::run},
 };
 
 }  // namespace udnn::kernels

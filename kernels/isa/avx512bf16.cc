@@ -26,7 +26,8 @@ extern constinit const KernelTable kAvx512Bf16Kernels{
                .bf16_dot = &kBf16Dot,
                .s16 = &kAvx512S16,
                .u8s8 = &kAvx512VnniU8S8,
-               .s8s8 = &kAvx512VnniS8S8},
+               .s8s8 = &kAvx512VnniS8S8,
+               .widen_fp16 = &WidenFp16<Avx512Bf16>::run},
 };
 
 }  // namespace udnn::kernels

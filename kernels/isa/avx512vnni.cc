@@ -24,7 +24,8 @@ extern constinit const KernelTable kAvx512VnniKernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx512S16,
                .u8s8 = &kAvx512VnniU8S8,
-               .s8s8 = &kAvx512VnniS8S8},
+               .s8s8 = &kAvx512VnniS8S8,
+               .widen_fp16 = &WidenFp16<Avx512Vnni>::run},
 };
 
 }  // namespace udnn::kernels

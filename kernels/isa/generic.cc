@@ -16,7 +16,13 @@ extern constinit const KernelTable kGenericKernels{
     .needs = 0,
     .f32 = kF32,
     .f64 = kF64,
-    .narrow = {.fp16 = nullptr, .bf16 = &kBf16, .bf16_dot = nullptr, .s16 = &kS16, .u8s8 = nullptr, .s8s8 = nullptr},
+    .narrow = {.fp16 = nullptr,
+               .bf16 = &kBf16,
+               .bf16_dot = nullptr,
+               .s16 = &kS16,
+               .u8s8 = nullptr,
+               .s8s8 = nullptr,
+               .widen_fp16 = &WidenFp16<Baseline>::run},
 };
 
 }  // namespace udnn::kernels

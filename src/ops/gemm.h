@@ -27,7 +27,7 @@ struct GemmOperands {
   std::size_t b_stride = 0;  ///< from one row of b to the next, at least n
   const T* bias = nullptr;   ///< [n], or null for zero; ignored when accumulating
   T* c = nullptr;            ///< [m, n]
-  std::size_t c_stride = 0;  ///< at least n; with a finish exactly n, so that pieces are contiguous
+  std::size_t c_stride = 0;  ///< at least n
   bool accumulate = false;
 };
 
@@ -49,14 +49,16 @@ class Gemm {
   static Result<Gemm> create(const kernels::KernelTable& table, const Accumulator<T>& accumulator = {});
 
   /// Called by every worker; ends with a barrier. Allocates nothing. Pieces for `finish`: tiles where they are as wide
-  /// as c, else the rows of each tile.
+  /// as a gapless c, else the rows of each tile.
   void run(Worker& worker, const GemmOperands<T>& operands, Finish<T> finish) const noexcept;
 
  private:
-  Gemm(const kernels::GemmKernel<T>& kernel, const Accumulator<T>& accumulator) noexcept
-      : kernel_(&kernel), accumulator_(accumulator) {}
+  Gemm(const kernels::KernelTable& table, const Accumulator<T>& accumulator) noexcept
+      : table_(&table), accumulator_(accumulator) {}
 
-  const kernels::GemmKernel<T>* kernel_;
+  void run_in_one_pass(Worker& worker, const GemmOperands<T>& operands, Finish<T> finish) const noexcept;
+
+  const kernels::KernelTable* table_;
   Accumulator<T> accumulator_;
 };
 

@@ -1,0 +1,418 @@
+// udnn/gemm.h: which kernel a product of types runs on, and the memory it packs into.
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "src/base/aligned_array.h"
+#include "src/base/ceil_div.h"
+#include "src/machine/isa.h"
+#include "src/ops/activation.h"
+#include "src/ops/pack.h"
+#include "src/ops/product.h"
+#include "udnn/gemm.h"
+#include "udnn/team.h"
+
+namespace udnn {
+
+using base::AlignedArray;
+using kernels::KernelTable;
+using kernels::ProductKernel;
+
+namespace {
+
+/// The products of the kernels that compute P: the first that the table has.
+template <class P>
+struct Roads;
+
+template <class... Product>
+struct OneOf {
+  template <template <class> class Each>
+  using Variant = std::variant<Each<Product>...>;
+};
+template <>
+struct Roads<product::F64> : OneOf<kernels::PlainProduct<double>> {
+  static constexpr const char* kName = "fp64";
+};
+template <>
+struct Roads<product::F32> : OneOf<kernels::PlainProduct<float>> {
+  static constexpr const char* kName = "fp32";
+};
+template <>
+struct Roads<product::F16> : OneOf<kernels::Fp16Product, kernels::PlainProduct<float>> {
+  static constexpr const char* kName = "fp16";
+};
+template <>
+struct Roads<product::BF16> : OneOf<kernels::Bf16DotProduct, kernels::Bf16Product> {
+  static constexpr const char* kName = "bf16";
+};
+template <>
+struct Roads<product::U8S8> : OneOf<kernels::U8S8Product, kernels::S16Product> {
+  static constexpr const char* kName = "u8s8";
+};
+template <>
+struct Roads<product::S8S8> : OneOf<kernels::S8S8Product, kernels::S16Product> {
+  static constexpr const char* kName = "s8s8";
+};
+
+template <class Product>
+const ProductKernel<Product>* kernel_of(const KernelTable& table) noexcept {
+  if constexpr (std::is_same_v<Product, kernels::PlainProduct<double>>)
+    return &table.f64.gemm;
+  else if constexpr (std::is_same_v<Product, kernels::PlainProduct<float>>)
+    return &table.f32.gemm;
+  else if constexpr (std::is_same_v<Product, kernels::Fp16Product>)
+    return table.narrow.fp16;
+  else if constexpr (std::is_same_v<Product, kernels::Bf16DotProduct>)
+    return table.narrow.bf16_dot;
+  else if constexpr (std::is_same_v<Product, kernels::Bf16Product>)
+    return table.narrow.bf16;
+  else if constexpr (std::is_same_v<Product, kernels::U8S8Product>)
+    return table.narrow.u8s8;
+  else if constexpr (std::is_same_v<Product, kernels::S8S8Product>)
+    return table.narrow.s8s8;
+  else
+    return table.narrow.s16;
+}
+
+template <class Product>
+constexpr const char* kSuffix = std::is_same_v<Product, kernels::S16Product>    ? " as int16"
+                                : std::is_same_v<Product, kernels::Bf16Product> ? " as fp32"
+                                                                                : "";
+
+template <class Product>
+constexpr bool kNeedsStart = std::is_same_v<Product, kernels::S8S8Product>;
+
+Status check_stride(const char* field, std::size_t stride, std::size_t rows, std::size_t cols) {
+  if (stride == 0 || stride >= cols) {
+    std::size_t elements;
+    if (!__builtin_mul_overflow(rows, std::max(stride, cols), &elements) &&
+        elements <= static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(double))
+      return {};
+    return Status(StatusCode::kInvalidArgument, fmt::format("gemm.{}: {} rows of {} elements, more than there can be",
+                                                            field, rows, std::max(stride, cols)));
+  }
+  return Status(StatusCode::kInvalidArgument,
+                fmt::format("gemm.{}: {}, expected 0 or at least {}, the elements of a row", field, stride, cols));
+}
+
+/// [rows, cols] of the matrix as it is meant; stored the other way round where it is transposed.
+Result<ops::Stored> stored(const char* field, std::size_t rows, std::size_t cols, bool is_transposed,
+                           std::size_t stride) {
+  if (is_transposed) std::swap(rows, cols);
+  if (Status status = check_stride(field, stride, rows, cols); !status.ok()) return status;
+  const auto step = static_cast<std::ptrdiff_t>(stride == 0 ? cols : stride);
+  return is_transposed ? ops::Stored{nullptr, 1, step} : ops::Stored{nullptr, step, 1};
+}
+
+/// Sums of that many products of bytes always fit 32 bits.
+template <class P>
+constexpr std::size_t kMaxDepth = std::is_same_v<P, product::U8S8>   ? 65793   // (2^31 - 1) / (255 * 128)
+                                  : std::is_same_v<P, product::S8S8> ? 131071  // / (128 * 128)
+                                                                     : std::numeric_limits<std::size_t>::max();
+
+template <class P>
+Status check_depth(std::size_t k) {
+  if (k <= kMaxDepth<P>) return {};
+  return Status(StatusCode::kInvalidArgument,
+                fmt::format("gemm.k: {}, expected at most {}: sums of {} may overflow 32 bits", k, kMaxDepth<P>,
+                            Roads<P>::kName));
+}
+
+template <class Product>
+struct PackedOf {
+  AlignedArray<typename Product::B> data;
+  AlignedArray<typename Product::C> start;  // empty: from 0
+};
+
+}  // namespace
+
+template <class P>
+struct PackedMatrix<P>::Elements {
+  const KernelTable* table;
+  std::size_t k, n;
+  typename Roads<P>::template Variant<PackedOf> packed;
+};
+
+namespace {
+
+template <class P, class Product>
+Status pack_into(PackedOf<Product>& packed, const KernelTable& table, const ops::Stored& b, std::size_t n,
+                 std::size_t k) {
+  const auto& kernel = *kernel_of<Product>(table);
+  auto data = AlignedArray<typename Product::B>::create({ops::packed_size(kernel, n, k)});
+  if (!data) return data.error();
+  packed.data = std::move(*data);
+  if (kNeedsStart<Product>) {
+    auto start = AlignedArray<typename Product::C>::create({base::ceil_div(n, kernel.lanes), kernel.lanes});
+    if (!start) return start.error();
+    packed.start = std::move(*start);
+  }
+  ops::pack_all(table, kernel, b, &ops::pack_b<Product, typename P::B>, n, k, packed.data.data(), packed.start.data());
+  return {};
+}
+
+/// The first alternative whose kernel the table has.
+template <class P, template <class> class Each, class Made, std::size_t kIndex = 0>
+void choose(const KernelTable& table, Made& made) {
+  using Variant = typename Roads<P>::template Variant<Each>;
+  const auto take = [&]<class Product>(const Each<Product>*) {
+    if (kernel_of<Product>(table) == nullptr) return false;
+    made.template emplace<kIndex>();
+    return true;
+  };
+  if constexpr (kIndex < std::variant_size_v<Variant>)
+    if (!take(static_cast<std::variant_alternative_t<kIndex, Variant>*>(nullptr)))
+      choose<P, Each, Made, kIndex + 1>(table, made);
+}
+
+}  // namespace
+
+template <class P>
+Result<PackedMatrix<P>> PackedMatrix<P>::create(const PackedMatrixConfig& config, const typename P::B* b) {
+  const auto table = machine::chosen_kernel_table();
+  if (!table) return table.error();
+  auto from = stored("b_stride", config.k, config.n, config.is_transposed, config.stride);
+  if (!from) return from.error();
+  if (Status status = check_depth<P>(config.k); !status.ok()) return status;
+  if (b == nullptr && config.k != 0 && config.n != 0)
+    return Status(StatusCode::kInvalidArgument, "gemm.b: null, expected the elements to pack");
+  from->data = b;
+  auto elements = std::make_shared<Elements>();
+  elements->table = *table;
+  elements->k = config.k;
+  elements->n = config.n;
+  choose<P, PackedOf>(**table, elements->packed);
+  Status status = std::visit([&](auto& packed) { return pack_into<P>(packed, **table, *from, config.n, config.k); },
+                             elements->packed);
+  if (!status.ok()) return status;
+  return PackedMatrix(std::shared_ptr<const Elements>(std::move(elements)));
+}
+
+template <class P>
+std::size_t PackedMatrix<P>::k() const noexcept {
+  return elements_->k;
+}
+template <class P>
+std::size_t PackedMatrix<P>::n() const noexcept {
+  return elements_->n;
+}
+template <class P>
+std::size_t PackedMatrix<P>::bytes() const noexcept {
+  return std::visit(
+      [](const auto& packed) { return packed.data.span().size_bytes() + packed.start.span().size_bytes(); },
+      elements_->packed);
+}
+
+namespace {
+
+/// A product on one kernel.
+template <class Product>
+class RoadOf {
+ public:
+  using A = typename Product::A;
+  using B = typename Product::B;
+  using C = typename Product::C;
+
+  template <class P>
+  Status prepare(const KernelTable& table, const GemmConfig& config, const ops::Stored& a, const ops::Stored& b,
+                 std::size_t c_stride, const PackedOf<Product>* packed, std::size_t threads) {
+    table_ = &table;
+    kernel_ = kernel_of<Product>(table);
+    job_.m = config.m;
+    job_.n = config.n;
+    job_.k = config.k;
+    job_.a = a;
+    job_.b = b;
+    job_.c_stride = c_stride;
+    job_.accumulate = config.accumulate;
+    // A granule of more than one is read as it lies; and any stride is right for one.
+    const bool a_lies_right = std::is_same_v<typename P::A, A> && (Product::kGranule == 1 || a.col_stride == 1);
+    if (!a_lies_right) job_.pack_a = &ops::pack_a<Product, typename P::A>;
+    if (packed != nullptr)
+      job_.packed_b = {packed->data.data(), packed->start.data()};
+    else if (!std::is_same_v<B, C> || !std::is_same_v<typename P::B, B> || b.col_stride != 1)
+      job_.pack_b = &ops::pack_b<Product, typename P::B>;
+
+    const ops::ScratchSize size = ops::scratch_size(*kernel_, job_);
+    auto a_room = AlignedArray<A>::create({threads, a_stride_ = up_to_line(size.a)});
+    auto b_room = AlignedArray<B>::create({threads, b_stride_ = up_to_line(size.b)});
+    auto start_room =
+        AlignedArray<C>::create({threads, start_stride_ = kNeedsStart<Product> ? up_to_line(size.start) : 0});
+    if (!a_room) return a_room.error();
+    if (!b_room) return b_room.error();
+    if (!start_room) return start_room.error();
+    a_room_ = std::move(*a_room);
+    b_room_ = std::move(*b_room);
+    start_room_ = std::move(*start_room);
+    return {};
+  }
+
+  void run(Worker& worker, const void* a, const void* b, C* c, const C* bias, ops::Finish<C> finish) noexcept {
+    ops::ProductJob<Product> job = job_;
+    job.a.data = a;
+    job.b.data = b;
+    job.c = c;
+    job.bias = bias;
+    const auto me = static_cast<std::size_t>(worker.index);
+    const ops::ProductScratch<Product> scratch{
+        a_room_.data() + me * a_stride_, b_room_.data() + me * b_stride_,
+        kNeedsStart<Product> && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
+    ops::multiply(worker, *table_, *kernel_, job, scratch, finish);
+  }
+
+  std::string name(const char* type) const {
+    const std::size_t vectors =
+        std::min(kernel_->vectors, std::max<std::size_t>(1, base::ceil_div(job_.n, kernel_->lanes)));
+    return fmt::format("{} {}{} {}x{}", table_->isa, type, kSuffix<Product>, kernel_->rows[vectors - 1],
+                       vectors * kernel_->lanes);
+  }
+
+ private:
+  static std::size_t up_to_line(std::size_t elements) noexcept { return base::ceil_div(elements, 64) * 64; }
+
+  const KernelTable* table_ = nullptr;
+  const ProductKernel<Product>* kernel_ = nullptr;
+  ops::ProductJob<Product> job_;
+  std::size_t a_stride_ = 0, b_stride_ = 0, start_stride_ = 0;
+  AlignedArray<A> a_room_;
+  AlignedArray<B> b_room_;
+  AlignedArray<C> start_room_;
+};
+
+/// A parallel region costs as much as about this many multiply-adds on one of its threads.
+constexpr std::size_t kMacsOfARegion = 400'000;
+
+int useful_threads(const GemmConfig& config, int threads) noexcept {
+  const double macs = static_cast<double>(config.m) * static_cast<double>(config.n) * static_cast<double>(config.k);
+  return static_cast<int>(std::clamp(macs / kMacsOfARegion, 1.0, static_cast<double>(threads)));
+}
+
+}  // namespace
+
+template <class P>
+struct Gemm<P>::Plan {
+  Team team;
+  std::optional<PackedMatrix<P>> packed;
+  typename Roads<P>::template Variant<RoadOf> road;
+  const KernelTable* table = nullptr;
+  ops::ActivationKind activation = ops::ActivationKind::kNone;
+  double parameter = 0;
+  std::string kernel;
+
+  static Result<Gemm> create(const GemmConfig& config, const PackedMatrix<P>* packed) {
+    const KernelTable* table = nullptr;
+    if (packed != nullptr) {
+      table = packed->elements().table;
+      if (packed->k() != config.k || packed->n() != config.n)
+        return Status(StatusCode::kInvalidArgument,
+                      fmt::format("gemm.b: a packed matrix of {} x {}, expected k x n, {} x {}", packed->k(),
+                                  packed->n(), config.k, config.n));
+    } else {
+      const auto chosen = machine::chosen_kernel_table();
+      if (!chosen) return chosen.error();
+      table = *chosen;
+    }
+    const auto a = stored("a_stride", config.m, config.k, config.a_is_transposed, config.a_stride);
+    if (!a) return a.error();
+    const auto b = stored("b_stride", config.k, config.n, config.b_is_transposed, config.b_stride);
+    if (!b) return b.error();
+    if (Status status = check_stride("c_stride", config.c_stride, config.m, config.n); !status.ok()) return status;
+    if (Status status = check_depth<P>(config.k); !status.ok()) return status;
+    const ops::ActivationInfo* const activation = ops::find_activation(config.activation);
+    if (activation == nullptr)
+      return Status(StatusCode::kInvalidArgument, fmt::format("gemm.activation: '{}' is none", config.activation));
+    if (std::is_integral_v<typename P::C> && activation->kind != ops::ActivationKind::kNone)
+      return Status(StatusCode::kInvalidArgument,
+                    fmt::format("gemm.activation: '{}', expected 'none' for sums of integers", config.activation));
+    const double parameter = config.activation_parameter == 0 ? activation->parameter : config.activation_parameter;
+    if (Status status = ops::check_parameter(activation->kind, parameter); !status.ok()) return status;
+    auto all = Team::create(config.threads);
+    if (!all) return all.error();
+    auto team = Team::create(useful_threads(config, all->threads()));
+    if (!team) return team.error();
+
+    auto plan = std::make_unique<Plan>(Plan{*team, std::nullopt, {}, table, activation->kind, parameter, {}});
+    if (packed != nullptr) plan->packed = *packed;
+    choose<P, RoadOf>(*table, plan->road);
+    const std::size_t c_stride = config.c_stride == 0 ? config.n : config.c_stride;
+    Status status = std::visit(
+        [&]<class Product>(RoadOf<Product>& road) {
+          const PackedOf<Product>* elements = nullptr;
+          if (packed != nullptr) elements = &std::get<PackedOf<Product>>(packed->elements().packed);
+          plan->kernel = "";
+          Status made = road.template prepare<P>(*table, config, *a, *b, c_stride, elements,
+                                                 static_cast<std::size_t>(team->threads()));
+          if (made.ok()) plan->kernel = road.name(Roads<P>::kName);
+          return made;
+        },
+        plan->road);
+    if (!status.ok()) return status;
+    return Gemm(std::move(plan));
+  }
+
+  void activate(typename P::C* y, std::size_t count) const noexcept {
+    if constexpr (!std::is_integral_v<typename P::C>)
+      ops::activate(table->carrier<typename P::C>().elementwise, activation, parameter, y, y, count);
+  }
+};
+
+template <class P>
+Result<Gemm<P>> Gemm<P>::create(const GemmConfig& config) {
+  return Plan::create(config, nullptr);
+}
+template <class P>
+Result<Gemm<P>> Gemm<P>::create(const GemmConfig& config, const PackedMatrix<P>& b) {
+  return Plan::create(config, &b);
+}
+
+template <class P>
+Gemm<P>::Gemm(std::unique_ptr<Plan> plan) noexcept : plan_(std::move(plan)) {}
+template <class P>
+Gemm<P>::Gemm(Gemm&&) noexcept = default;
+template <class P>
+Gemm<P>& Gemm<P>::operator=(Gemm&&) noexcept = default;
+template <class P>
+Gemm<P>::~Gemm() = default;
+
+template <class P>
+void Gemm<P>::run(const GemmOperands<P>& operands) const noexcept {
+  using C = typename P::C;
+  Plan& plan = *plan_;
+  const auto activate = [&](C* y, std::size_t count, std::size_t) { plan.activate(y, count); };
+  const ops::Finish<C> finish =
+      plan.activation == ops::ActivationKind::kNone ? ops::Finish<C>() : ops::Finish<C>(activate);
+  std::visit(
+      [&](auto& road) {
+        plan.team.run(
+            [&](Worker& worker) { road.run(worker, operands.a, operands.b, operands.c, operands.bias, finish); });
+      },
+      plan.road);
+}
+
+template <class P>
+std::string_view Gemm<P>::kernel() const noexcept {
+  return plan_->kernel;
+}
+template <class P>
+int Gemm<P>::threads() const noexcept {
+  return plan_->team.threads();
+}
+
+#define UDNN_INSTANTIATE(P)                \
+  template class PackedMatrix<product::P>; \
+  template class Gemm<product::P>
+UDNN_INSTANTIATE(F64);
+UDNN_INSTANTIATE(F32);
+UDNN_INSTANTIATE(F16);
+UDNN_INSTANTIATE(BF16);
+UDNN_INSTANTIATE(U8S8);
+UDNN_INSTANTIATE(S8S8);
+#undef UDNN_INSTANTIATE
+
+}  // namespace udnn

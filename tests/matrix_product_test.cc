@@ -1,0 +1,302 @@
+// udnn/gemm.h: every product, against its definition; the same bits for any team, packed beforehand or not.
+#include "udnn/gemm.h"
+
+#include <bit>
+#include <cmath>
+
+#include "src/machine/isa.h"
+#include "tests/support.h"
+
+namespace udnn::test {
+namespace {
+
+template <class T>
+T stored(int value) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16U)};
+  else if constexpr (std::is_same_v<T, Fp16>) {
+    if (value == 0) return {0};
+    const int exponent = std::ilogb(value);
+    const auto fraction = static_cast<unsigned>(std::abs(value)) << static_cast<unsigned>(10 - exponent) & 1023U;
+    return {static_cast<std::uint16_t>((value < 0 ? 0x8000U : 0U) | static_cast<unsigned>(exponent + 15) << 10U |
+                                       fraction)};
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
+/// Integers whose sums every product makes exactly; those of bytes over their whole range.
+template <class T>
+std::vector<T> values(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<T> made(count);
+  for (T& v : made) {
+    if constexpr (std::is_integral_v<T> && sizeof(T) == 1)
+      v = random() % 4 == 0 ? (random() % 2 == 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max())
+                            : static_cast<T>(random());
+    else
+      v = stored<T>(static_cast<int>(random() % 9) - 4);
+  }
+  return made;
+}
+
+template <class P>
+class Product : public testing::Test {
+ protected:
+  using A = typename P::A;
+  using B = typename P::B;
+  using C = typename P::C;
+
+  // All in one buffer between guard pages; the operands of transposes and strides.
+  void expect_product(GemmConfig config, bool is_packed, bool with_bias, Edge edge = Edge::kEnd) {
+    const auto& [m, n, k, ta, tb, sa, sb, sc, accumulate, activation, parameter, threads] = config;
+    SCOPED_TRACE(testing::Message() << m << " x " << n << " x " << k << (ta ? ", A transposed" : "")
+                                    << (tb ? ", B transposed" : "") << (accumulate ? ", accumulating" : "")
+                                    << (is_packed ? ", packed" : "") << (with_bias ? ", bias" : "") << ", strides "
+                                    << sa << ' ' << sb << ' ' << sc << ", threads " << threads);
+    const auto room = [](std::size_t rows, std::size_t cols, std::size_t stride) {
+      return rows == 0 || cols == 0 ? 0 : (rows - 1) * (stride == 0 ? cols : stride) + cols;
+    };
+    const std::size_t a_cols = ta ? m : k, b_cols = tb ? k : n, c_step = sc == 0 ? n : sc;
+    const std::size_t a_step = sa == 0 ? a_cols : sa, b_step = sb == 0 ? b_cols : sb;
+    Guarded<A> a(values<A>(room(ta ? k : m, a_cols, sa), 1), edge);
+    Guarded<B> b(values<B>(room(tb ? n : k, b_cols, sb), 2), edge);
+    Guarded<C> bias(values<C>(n, 3), edge);
+    const auto start = values<C>(room(m, n, sc), 4);
+    Guarded<C> c(start, edge);
+
+    const GemmOperands<P> operands{
+        .a = a.data(), .b = b.data(), .c = c.data(), .bias = with_bias ? bias.data() : nullptr};
+    if (is_packed) {
+      const auto packed = PackedMatrix<P>::create({.k = k, .n = n, .is_transposed = tb, .stride = sb}, b.data());
+      ASSERT_TRUE(packed) << packed.error().message();
+      const auto gemm = Gemm<P>::create(config, *packed);
+      ASSERT_TRUE(gemm) << gemm.error().message();
+      gemm->run(operands);
+    } else {
+      const auto gemm = Gemm<P>::create(config);
+      ASSERT_TRUE(gemm) << gemm.error().message();
+      gemm->run(operands);
+    }
+
+    for (std::size_t i = 0; i < m; ++i) {
+      for (std::size_t j = 0; j < n; ++j) {
+        long double want = (accumulate ? static_cast<long double>(start[i * c_step + j]) : 0) +
+                           (with_bias ? static_cast<long double>(bias.data()[j]) : 0);
+        for (std::size_t p = 0; p < k; ++p)
+          want += reference::value_of(a.data()[ta ? p * a_step + i : i * a_step + p]) *
+                  reference::value_of(b.data()[tb ? j * b_step + p : p * b_step + j]);
+        if (activation == "relu") want = std::max(want, 0.0L);
+        ASSERT_EQ(c.data()[i * c_step + j], want) << "at [" << i << ", " << j << "]";
+      }
+      for (std::size_t j = n; j < c_step && i + 1 < m; ++j)
+        ASSERT_EQ(c.data()[i * c_step + j], start[i * c_step + j]) << "wrote between rows, after [" << i << "]";
+    }
+  }
+};
+
+using Products = testing::Types<product::F64, product::F32, product::F16, product::BF16, product::U8S8, product::S8S8>;
+class ProductName {
+ public:
+  template <class P>
+  static std::string GetName(int) {
+    constexpr const char* kNames[] = {"F64", "F32", "F16", "BF16", "U8S8", "S8S8"};
+    const bool is[] = {std::is_same_v<P, product::F64>,  std::is_same_v<P, product::F32>,
+                       std::is_same_v<P, product::F16>,  std::is_same_v<P, product::BF16>,
+                       std::is_same_v<P, product::U8S8>, std::is_same_v<P, product::S8S8>};
+    return kNames[std::find(std::begin(is), std::end(is), true) - std::begin(is)];
+  }
+};
+TYPED_TEST_SUITE(Product, Products, ProductName);
+
+// Every level of this CPU, one after the other: what is packed on one is not read by another.
+template <class Body>
+void on_every_level(Body body) {
+  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+    SCOPED_TRACE(table->isa);
+    const ForcedIsa forced(table->isa);
+    body();
+  }
+}
+
+TYPED_TEST(Product, IsExactForAllSizesAndTransposes) {
+  on_every_level([&] {
+    unsigned kind = 0;
+    for (const std::size_t m : Sizes{0, 1, 5, 13, 64})
+      for (const std::size_t n : Sizes{0, 1, 10, 33, 64, 131})
+        for (const std::size_t k : Sizes{0, 1, 2, 3, 5, 37, 64}) {
+          ++kind;
+          this->expect_product({.m = m,
+                                .n = n,
+                                .k = k,
+                                .a_is_transposed = kind % 2 == 0,
+                                .b_is_transposed = kind % 3 == 0,
+                                .accumulate = kind % 5 == 0},
+                               kind % 7 < 3, kind % 4 == 1, kind % 2 == 0 ? Edge::kBegin : Edge::kEnd);
+        }
+  });
+}
+
+// More than one block of k, of rows and of panels; more than one worker.
+TYPED_TEST(Product, IsExactBeyondOneBlock) {
+  on_every_level([&] {
+    for (const bool packed : {false, true})
+      for (const bool transposed : {false, true}) {
+        this->expect_product({.m = 7, .n = 70, .k = 1700, .b_is_transposed = transposed, .threads = 2}, packed, true);
+        this->expect_product({.m = 250, .n = 66, .k = 400, .a_is_transposed = transposed, .threads = 3}, packed, false);
+      }
+    this->expect_product({.m = 490, .n = 200, .k = 390, .b_is_transposed = true, .accumulate = true, .threads = 2},
+                         false, true);
+  });
+}
+
+TYPED_TEST(Product, TakesRowsWithGaps) {
+  on_every_level([&] {
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true})
+        for (const bool packed : {false, true})
+          this->expect_product({.m = 19,
+                                .n = 37,
+                                .k = 23,
+                                .a_is_transposed = ta,
+                                .b_is_transposed = tb,
+                                .a_stride = 41,
+                                .b_stride = 39,
+                                .c_stride = 43,
+                                .accumulate = true},
+                               packed, true);
+  });
+}
+
+TYPED_TEST(Product, EndsWithItsActivation) {
+  using P = TypeParam;
+  if constexpr (std::is_integral_v<typename P::C>) {
+    const auto gemm = Gemm<P>::create({.m = 1, .n = 1, .k = 1, .activation = "relu"});
+    ASSERT_FALSE(gemm);
+    EXPECT_EQ(gemm.error().message(), "gemm.activation: 'relu', expected 'none' for sums of integers");
+  } else {
+    on_every_level([&] {
+      this->expect_product({.m = 19, .n = 70, .k = 23, .activation = "relu"}, true, true);
+      this->expect_product({.m = 19, .n = 70, .k = 423, .c_stride = 75, .activation = "relu", .threads = 2}, false,
+                           true);
+    });
+  }
+}
+
+TYPED_TEST(Product, HasTheSameBitsForAnyTeamAndPacking) {
+  using P = TypeParam;
+  constexpr std::size_t kM = 300, kN = 150, kK = 500;
+  std::vector<typename P::A> a(kM * kK);
+  std::vector<typename P::B> b(kK * kN), transposed(kK * kN);
+  std::mt19937 random(5);
+  const auto any = [&]<class T>(T& v) {
+    if constexpr (std::is_floating_point_v<T>)
+      v = std::uniform_real_distribution<T>(-1, 1)(random);
+    else if constexpr (std::is_integral_v<T>)
+      v = static_cast<T>(random());
+    else  // of about 1, whichever half it is
+      v.bits = static_cast<std::uint16_t>((std::is_same_v<T, Bf16> ? 0x3f80U : 0x3c00U) ^ (random() & 0x807fU));
+  };
+  for (auto& v : a) any(v);
+  for (auto& v : b) any(v);
+  for (std::size_t i = 0; i < kK; ++i)
+    for (std::size_t j = 0; j < kN; ++j) transposed[j * kK + i] = b[i * kN + j];
+  std::vector<typename P::C> want;
+  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+    // Where every level has fused multiply-adds they have the same bits; so do those without.
+    const bool is_fused = (table->needs & kernels::cpu::kFma) != 0;
+    if (!is_fused) want.clear();
+    const ForcedIsa forced(table->isa);
+    for (const int threads : {1, 2, 3, 7})
+      for (const bool tb : {false, true}) {
+        std::vector<typename P::C> got(kM * kN);
+        const auto gemm = Gemm<P>::create({.m = kM, .n = kN, .k = kK, .b_is_transposed = tb, .threads = threads});
+        ASSERT_TRUE(gemm) << gemm.error().message();
+        gemm->run({.a = a.data(), .b = tb ? transposed.data() : b.data(), .c = got.data()});
+        if (want.empty()) want = got;
+        ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0)
+            << table->isa << ", " << threads << " threads" << (tb ? ", transposed" : "");
+      }
+    const auto packed = PackedMatrix<P>::create({.k = kK, .n = kN}, b.data());
+    ASSERT_TRUE(packed);
+    std::vector<typename P::C> got(kM * kN);
+    const auto gemm = Gemm<P>::create({.m = kM, .n = kN, .k = kK, .threads = 2}, *packed);
+    gemm->run({.a = a.data(), .c = got.data()});
+    ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0) << table->isa << ", packed";
+  }
+}
+
+TYPED_TEST(Product, AllocatesNothingWhileItRuns) {
+  using P = TypeParam;
+  const auto a = values<typename P::A>(std::size_t{64} * 100, 1);
+  const auto b = values<typename P::B>(std::size_t{100} * 64, 2);
+  std::vector<typename P::C> c(std::size_t{64} * 64);
+  const auto gemm = Gemm<P>::create({.m = 64, .n = 64, .k = 100, .b_is_transposed = true});
+  const std::size_t before = allocations();
+  gemm->run({.a = a.data(), .b = b.data(), .c = c.data()});
+  EXPECT_EQ(allocations() - before, 0U);
+}
+
+TYPED_TEST(Product, RefusesWhatHasNoMeaning) {
+  using P = TypeParam;
+  const auto refused = [](const GemmConfig& config) {
+    const auto gemm = Gemm<P>::create(config);
+    return gemm ? std::string("nothing") : gemm.error().message();
+  };
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .a_stride = 3}),
+            "gemm.a_stride: 3, expected 0 or at least 4, the elements of a row");
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .b_is_transposed = true, .b_stride = 3}),
+            "gemm.b_stride: 3, expected 0 or at least 4, the elements of a row");
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .c_stride = 2}),
+            "gemm.c_stride: 2, expected 0 or at least 3, the elements of a row");
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .activation = "rleu"}), "gemm.activation: 'rleu' is none");
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .threads = -1}), "threads: -1, expected 1 to 1024, or 0 for one per CPU");
+  EXPECT_EQ(refused({.m = std::size_t{1} << 40U, .n = 3, .k = std::size_t{1} << 40U}),
+            "gemm.a_stride: 1099511627776 rows of 1099511627776 elements, more than there can be");
+  const std::vector<typename P::B> b(12);
+  const auto packed = PackedMatrix<P>::create({.k = 4, .n = 3}, b.data());
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(packed->k(), 4U);
+  EXPECT_EQ(packed->n(), 3U);
+  EXPECT_GE(packed->bytes(), 12 * sizeof(typename P::B));
+  const auto other = Gemm<P>::create({.m = 2, .n = 4, .k = 3}, *packed);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message(), "gemm.b: a packed matrix of 4 x 3, expected k x n, 3 x 4");
+  EXPECT_FALSE(PackedMatrix<P>::create({.k = 4, .n = 3}, nullptr));
+}
+
+TEST(ProductOfBytes, RefusesSumsThatMayOverflow) {
+  const auto u8 = Gemm<product::U8S8>::create({.m = 1, .n = 1, .k = 65794});
+  ASSERT_FALSE(u8);
+  EXPECT_EQ(u8.error().message(), "gemm.k: 65794, expected at most 65793: sums of u8s8 may overflow 32 bits");
+  EXPECT_TRUE(Gemm<product::U8S8>::create({.m = 1, .n = 1, .k = 65793}));
+  EXPECT_FALSE(Gemm<product::S8S8>::create({.m = 1, .n = 1, .k = 131072}));
+}
+
+// The largest sums there are: no intermediate of 16 bits may saturate.
+TEST(ProductOfBytes, DoesNotSaturate) {
+  on_every_level([] {
+    constexpr std::size_t kK = 1001;
+    const std::vector<std::uint8_t> u(kK, 255);
+    const std::vector<std::int8_t> s(kK, -128);
+    std::int32_t c = 0;
+    Gemm<product::U8S8>::create({.m = 1, .n = 1, .k = kK})->run({.a = u.data(), .b = s.data(), .c = &c});
+    EXPECT_EQ(c, 255 * -128 * 1001);
+    Gemm<product::S8S8>::create({.m = 1, .n = 1, .k = kK})->run({.a = s.data(), .b = s.data(), .c = &c});
+    EXPECT_EQ(c, 128 * 128 * 1001);
+  });
+}
+
+TEST(ProductOfFloats, LetsNanAndInfinityThrough) {
+  on_every_level([] {
+    const std::vector<float> a{1, INFINITY, NAN, 1, 0, 1}, b{1, 1, 1, 0, 2, NAN};
+    std::vector<float> c(4);
+    Gemm<product::F32>::create({.m = 3, .n = 1, .k = 2})->run({.a = a.data(), .b = b.data(), .c = c.data()});
+    EXPECT_EQ(c[0], INFINITY);
+    EXPECT_TRUE(std::isnan(c[1]));
+    EXPECT_EQ(c[2], 1);
+  });
+}
+
+}  // namespace
+}  // namespace udnn::test
