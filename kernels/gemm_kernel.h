@@ -93,9 +93,6 @@ struct NarrowProducts {
   const ProductKernel<S16Product>* s16;  ///< never null; for integers of 8 bits, widened
   const ProductKernel<U8S8Product>* u8s8;
   const ProductKernel<S8S8Product>* s8s8;  ///< null where u8s8 is
-
-  /// to[i] = from[i], exactly. NaN gives NaN.
-  void (*widen_fp16)(std::size_t count, const Fp16* from, float* to) noexcept;
 };
 
 }  // namespace udnn::kernels

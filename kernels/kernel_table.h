@@ -17,6 +17,7 @@
 #include "kernels/depthwise_kernels.h"
 #include "kernels/elementwise_kernels.h"
 #include "kernels/gemm_kernel.h"
+#include "kernels/pack_kernels.h"
 #include "kernels/quantize_kernels.h"
 #include "kernels/update_kernels.h"
 #include "kernels/wide_carrier.h"
@@ -59,6 +60,7 @@ struct KernelTable {
   const CarrierKernels<float>& f32;  ///< levels that differ only in narrow products share them
   const CarrierKernels<double>& f64;
   NarrowProducts narrow;
+  const PackKernels& pack;
 
   template <class T>
   const CarrierKernels<T>& carrier() const noexcept {

@@ -14,6 +14,7 @@ extern constinit const CarrierKernels<double> kAvx2F64 = carrier_kernels<double,
 extern constinit const ProductKernel<Fp16Product> kAvx2Fp16 = product_kernel<Fp16Product, Arch, 12, 6>();
 extern constinit const ProductKernel<Bf16Product> kAvx2Bf16 = product_kernel<Bf16Product, Arch, 6, 4>();
 extern constinit const ProductKernel<S16Product> kAvx2S16 = product_kernel<S16Product, Arch, 12, 6>();
+extern constinit const PackKernels kAvx2Pack = pack_kernels<Arch>();
 
 extern constinit const KernelTable kAvx2Kernels{
     .isa = "avx2",
@@ -25,8 +26,8 @@ extern constinit const KernelTable kAvx2Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx2S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr,
-               .widen_fp16 = &WidenFp16<Arch>::run},
+               .s8s8 = nullptr},
+    .pack = kAvx2Pack,
 };
 
 }  // namespace udnn::kernels

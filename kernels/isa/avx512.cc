@@ -11,6 +11,7 @@ extern constinit const ProductKernel<Bf16Product> kAvx512Bf16 =
     product_kernel<Bf16Product, xsimd::avx512bw, 14, 12, 8, 5>();
 extern constinit const ProductKernel<S16Product> kAvx512S16 =
     product_kernel<S16Product, xsimd::avx512bw, 14, 12, 8, 6>();
+extern constinit const PackKernels kAvx512Pack = pack_kernels<xsimd::avx512bw>();
 
 extern constinit const KernelTable kAvx512Kernels{
     .isa = "avx512",
@@ -22,8 +23,8 @@ extern constinit const KernelTable kAvx512Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx512S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr,
-               .widen_fp16 = &WidenFp16<xsimd::avx512bw>::run},
+               .s8s8 = nullptr},
+    .pack = kAvx512Pack,
 };
 
 }  // namespace udnn::kernels

@@ -7,6 +7,7 @@ extern const CarrierKernels<double> kAvx512F64;
 extern const ProductKernel<Fp16Product> kAvx512Fp16;
 extern const ProductKernel<Bf16Product> kAvx512Bf16;
 extern const ProductKernel<S16Product> kAvx512S16;
+extern const PackKernels kAvx512Pack;
 
 // Shared with avx512bf16.cc.
 extern constinit const ProductKernel<U8S8Product> kAvx512VnniU8S8 =
@@ -24,8 +25,8 @@ extern constinit const KernelTable kAvx512VnniKernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx512S16,
                .u8s8 = &kAvx512VnniU8S8,
-               .s8s8 = &kAvx512VnniS8S8,
-               .widen_fp16 = &WidenFp16<Avx512Vnni>::run},
+               .s8s8 = &kAvx512VnniS8S8},
+    .pack = kAvx512Pack,
 };
 
 }  // namespace udnn::kernels

@@ -7,6 +7,7 @@ extern const CarrierKernels<double> kAvx2F64;
 extern const ProductKernel<Fp16Product> kAvx2Fp16;
 extern const ProductKernel<Bf16Product> kAvx2Bf16;
 extern const ProductKernel<S16Product> kAvx2S16;
+extern const PackKernels kAvx2Pack;
 
 namespace {
 
@@ -20,13 +21,9 @@ extern constinit const KernelTable kAvxVnniKernels{
     .needs = cpu::kAvx2 | cpu::kFma | cpu::kF16c | cpu::kAvxVnni,
     .f32 = kAvx2F32,
     .f64 = kAvx2F64,
-    .narrow = {.fp16 = &kAvx2Fp16,
-               .bf16 = &kAvx2Bf16,
-               .bf16_dot = nullptr,
-               .s16 = &kAvx2S16,
-               .u8s8 = &kU8S8,
-               .s8s8 = &kS8S8,
-               .widen_fp16 = &WidenFp16<AvxVnni>::run},
+    .narrow =
+        {.fp16 = &kAvx2Fp16, .bf16 = &kAvx2Bf16, .bf16_dot = nullptr, .s16 = &kAvx2S16, .u8s8 = &kU8S8, .s8s8 = &kS8S8},
+    .pack = kAvx2Pack,
 };
 
 }  // namespace udnn::kernels

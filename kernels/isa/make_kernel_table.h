@@ -11,6 +11,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/kernel_table.h"
+#include "kernels/pack.h"
 #include "kernels/philox.h"
 #include "kernels/quantize.h"
 #include "kernels/quantize_blocks.h"
@@ -115,6 +116,20 @@ constexpr QuantizeKernels<T> quantize_kernels() noexcept {
   kernels.range = &QuantizeSums<T, Arch>::range;
   kernels.philox = &Philox<Arch>::run;
   return kernels;
+}
+
+template <class Arch>
+constexpr PackKernels pack_kernels() noexcept {
+  using Kernel = Pack<Arch>;
+  return {.interleave_16 = &Kernel::interleave_16,
+          .interleave_8 = &Kernel::interleave_8,
+          .transpose_16 = &Kernel::template transpose<std::uint16_t>,
+          .transpose_32 = &Kernel::template transpose<std::uint32_t>,
+          .transpose_64 = &Kernel::template transpose<std::uint64_t>,
+          .widen_fp16 = &WidenFp16<Arch>::run,
+          .widen_bf16 = &Kernel::widen_bf16,
+          .widen_u8 = &Kernel::template widen<std::uint8_t, std::int16_t>,
+          .widen_s8 = &Kernel::template widen<std::int8_t, std::int16_t>};
 }
 
 /// All kernels of one carrier. kRows: the highest gemm tiles of 1, 2, ... vectors.

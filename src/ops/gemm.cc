@@ -38,7 +38,7 @@ void Gemm<T>::run(Worker& worker, const GemmOperands<T>& operands, Finish<T> fin
     job.c = operands.c;
     job.c_stride = operands.c_stride;
     job.accumulate = operands.accumulate;
-    multiply(worker, *table_, table_->carrier<T>().gemm, job, {}, finish);
+    multiply(worker, table_->pack, table_->carrier<T>().gemm, job, {}, finish);
   }
   worker.barrier();
 }

@@ -85,9 +85,6 @@ constexpr const char* kSuffix = std::is_same_v<Product, kernels::S16Product>    
                                 : std::is_same_v<Product, kernels::Bf16Product> ? " as fp32"
                                                                                 : "";
 
-template <class Product>
-constexpr bool kNeedsStart = std::is_same_v<Product, kernels::S8S8Product>;
-
 Status check_stride(const char* field, std::size_t stride, std::size_t rows, std::size_t cols) {
   if (stride == 0 || stride >= cols) {
     std::size_t elements;
@@ -148,12 +145,13 @@ Status pack_into(PackedOf<Product>& packed, const KernelTable& table, const ops:
   auto data = AlignedArray<typename Product::B>::create({ops::packed_size(kernel, n, k)});
   if (!data) return data.error();
   packed.data = std::move(*data);
-  if (kNeedsStart<Product>) {
+  if (ops::kNeedsStart<Product>) {
     auto start = AlignedArray<typename Product::C>::create({base::ceil_div(n, kernel.lanes), kernel.lanes});
     if (!start) return start.error();
     packed.start = std::move(*start);
   }
-  ops::pack_all(table, kernel, b, &ops::pack_b<Product, typename P::B>, n, k, packed.data.data(), packed.start.data());
+  ops::pack_all(table.pack, kernel, b, &ops::pack_b<Product, typename P::B>, n, k, packed.data.data(),
+                packed.start.data());
   return {};
 }
 
@@ -243,7 +241,7 @@ class RoadOf {
     auto a_room = AlignedArray<A>::create({threads, a_stride_ = up_to_line(size.a)});
     auto b_room = AlignedArray<B>::create({threads, b_stride_ = up_to_line(size.b)});
     auto start_room =
-        AlignedArray<C>::create({threads, start_stride_ = kNeedsStart<Product> ? up_to_line(size.start) : 0});
+        AlignedArray<C>::create({threads, start_stride_ = ops::kNeedsStart<Product> ? up_to_line(size.start) : 0});
     if (!a_room) return a_room.error();
     if (!b_room) return b_room.error();
     if (!start_room) return start_room.error();
@@ -262,8 +260,8 @@ class RoadOf {
     const auto me = static_cast<std::size_t>(worker.index);
     const ops::ProductScratch<Product> scratch{
         a_room_.data() + me * a_stride_, b_room_.data() + me * b_stride_,
-        kNeedsStart<Product> && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
-    ops::multiply(worker, *table_, *kernel_, job, scratch, finish);
+        ops::kNeedsStart<Product> && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
+    ops::multiply(worker, table_->pack, *kernel_, job, scratch, finish);
   }
 
   std::string name(const char* type) const {

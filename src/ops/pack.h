@@ -1,8 +1,11 @@
 // src/ops/pack.h: A and B, laid out as the matrix kernels read them.
+//
+//   rows     to[i * stride + k]                                  of A, each filled up with zeros to whole granules
+//   panel    to[(k / granule) * width * granule + i * granule + k % granule]      of A transposed, and of B: i are rows
+//            of A or columns of B; filled up with zeros to whole granules, and to `width`
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,126 +17,121 @@ namespace udnn::ops {
 
 /// to[i] = from[i] in another type, exactly.
 template <class From, class To>
-void convert(const kernels::KernelTable& table, std::size_t count, const From* from, To* to) noexcept {
+void convert(const kernels::PackKernels& kernels, std::size_t count, const From* from, To* to) noexcept {
   if constexpr (std::is_same_v<From, To>)
     std::memcpy(to, from, count * sizeof(To));
   else if constexpr (std::is_same_v<From, Fp16>)
-    table.narrow.widen_fp16(count, from, to);
+    kernels.widen_fp16(count, from, to);
   else if constexpr (std::is_same_v<From, Bf16>)
-    for (std::size_t i = 0; i < count; ++i)
-      to[i] = std::bit_cast<float>(static_cast<std::uint32_t>(from[i].bits) << 16U);
+    kernels.widen_bf16(count, from, to);
+  else if constexpr (std::is_same_v<From, std::uint8_t>)
+    kernels.widen_u8(count, from, to);
   else
-    for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+    kernels.widen_s8(count, from, to);
 }
 
-inline constexpr std::size_t kPackBlock = 64;  // elements converted or transposed at a time
-
-/// to[i, j] = from[j, i] for rows x cols of `to`, both at most kPackBlock.
-template <class T>
-void transpose(const T* from, std::ptrdiff_t from_stride, std::size_t rows, std::size_t cols, T* to,
-               std::size_t to_stride) noexcept {
-  constexpr std::size_t kSquare = 8;
-  const auto at = [&](std::size_t i, std::size_t j) {
-    return from[static_cast<std::ptrdiff_t>(j) * from_stride + static_cast<std::ptrdiff_t>(i)];
-  };
-  std::size_t i = 0;
-  for (; i + kSquare <= rows; i += kSquare) {
-    std::size_t j = 0;
-    for (; j + kSquare <= cols; j += kSquare) {
-      T square[kSquare][kSquare];
-      for (std::size_t c = 0; c < kSquare; ++c)
-        for (std::size_t r = 0; r < kSquare; ++r) square[r][c] = at(i + r, j + c);
-      for (std::size_t r = 0; r < kSquare; ++r) std::memcpy(to + (i + r) * to_stride + j, square[r], sizeof square[r]);
+/// Panels whose source has neighbours in i side by side: rows of k.
+template <std::size_t kGranule, class From, class To>
+void pack_rows_of_k(const kernels::PackKernels& kernels, const From* from, std::ptrdiff_t k_stride, std::size_t depth,
+                    std::size_t items, std::size_t width, To* to) noexcept {
+  constexpr std::size_t kBlock = 256;
+  constexpr bool kConverts = !std::is_same_v<From, To>;
+  To converted[kGranule][kBlock];
+  const To none[kBlock] = {};
+  for (std::size_t k = 0; k < depth; k += kGranule, to += width * kGranule) {
+    for (std::size_t i = 0; i < items; i += kBlock) {
+      const std::size_t count = std::min(kBlock, items - i);
+      const auto row = [&](std::size_t q) { return from + static_cast<std::ptrdiff_t>(k + q) * k_stride + i; };
+      To* const out = to + i * kGranule;
+      if constexpr (kGranule == 1) {
+        convert(kernels, count, row(0), out);
+      } else {
+        const To* rows[kGranule];
+        for (std::size_t q = 0; q < kGranule; ++q) {
+          rows[q] = none;
+          if (k + q >= depth) continue;
+          if constexpr (kConverts) {
+            convert(kernels, count, row(q), converted[q]);
+            rows[q] = converted[q];
+          } else {
+            rows[q] = row(q);
+          }
+        }
+        if constexpr (sizeof(To) == 2) {
+          const auto bits = [&](std::size_t q) { return reinterpret_cast<const std::uint16_t*>(rows[q]); };
+          const std::uint16_t* const pair[] = {bits(0), bits(1)};
+          kernels.interleave_16(count, pair, reinterpret_cast<std::uint32_t*>(out));
+        } else if constexpr (sizeof(To) == 1) {
+          const auto bits = [&](std::size_t q) { return reinterpret_cast<const std::uint8_t*>(rows[q]); };
+          const std::uint8_t* const four[] = {bits(0), bits(1), bits(2), bits(3)};
+          kernels.interleave_8(count, four, reinterpret_cast<std::uint32_t*>(out));
+        } else {
+          for (std::size_t j = 0; j < count; ++j)
+            for (std::size_t q = 0; q < kGranule; ++q) out[j * kGranule + q] = rows[q][j];
+        }
+      }
     }
-    for (; j < cols; ++j)
-      for (std::size_t r = 0; r < kSquare; ++r) to[(i + r) * to_stride + j] = at(i + r, j);
+    std::memset(static_cast<void*>(to + items * kGranule), 0, (width - items) * kGranule * sizeof(To));
   }
-  for (; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j) to[i * to_stride + j] = at(i, j);
 }
 
-/// A PackA for A stored as From. Rows of `to` may be written up to to_stride.
+/// Panels whose source has neighbours in k side by side.
+template <std::size_t kGranule, class From, class To>
+void pack_columns_of_k(const kernels::PackKernels& kernels, const From* from, std::ptrdiff_t i_stride,
+                       std::size_t depth, std::size_t items, std::size_t width, To* to) noexcept {
+  constexpr std::size_t kWord = kGranule * sizeof(To);
+  const auto turn = [&](const void* rows, std::size_t stride, std::size_t granules, std::size_t count, To* out) {
+    if constexpr (kWord == 2)
+      kernels.transpose_16(rows, stride, granules, count, reinterpret_cast<std::uint16_t*>(out), width);
+    else if constexpr (kWord == 4)
+      kernels.transpose_32(rows, stride, granules, count, reinterpret_cast<std::uint32_t*>(out), width);
+    else
+      kernels.transpose_64(rows, stride, granules, count, reinterpret_cast<std::uint64_t*>(out), width);
+  };
+  // As it lies, as far as that goes; what is to be converted, and the last granule, by way of a block.
+  std::size_t done = 0;
+  if constexpr (std::is_same_v<From, To>) {
+    done = depth / kGranule * kGranule;
+    turn(from, static_cast<std::size_t>(i_stride) * sizeof(From), depth / kGranule, items, to);
+  }
+  constexpr std::size_t kBlock = 32;
+  for (std::size_t k = done; k < depth; k += kBlock)
+    for (std::size_t i = 0; i < items; i += kBlock) {
+      const std::size_t elements = std::min(kBlock, depth - k), count = std::min(kBlock, items - i);
+      To block[kBlock][kBlock] = {};
+      for (std::size_t j = 0; j < count; ++j)
+        convert(kernels, elements,
+                from + static_cast<std::ptrdiff_t>(i + j) * i_stride + static_cast<std::ptrdiff_t>(k), block[j]);
+      turn(block, sizeof block[0], (elements + kGranule - 1) / kGranule, count, to + (k * width + i * kGranule));
+    }
+  for (std::size_t k = 0; k < depth; k += kGranule)
+    std::memset(static_cast<void*>(to + k * width + items * kGranule), 0, (width - items) * kWord);
+}
+
+/// A PackA for A stored as From: rows, or one panel where it is transposed.
 template <class P, class From>
-void pack_a(const kernels::KernelTable& table, const Stored& a, Range rows, Range depth, typename P::A* to,
+void pack_a(const kernels::PackKernels& kernels, const Stored& a, Range rows, Range depth, typename P::A* to,
             std::size_t to_stride) noexcept {
-  using To = typename P::A;
   const auto* const from = static_cast<const From*>(a.data) + static_cast<std::ptrdiff_t>(rows.begin) * a.row_stride +
                            static_cast<std::ptrdiff_t>(depth.begin) * a.col_stride;
-  if (a.col_stride == 1) {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      convert(table, depth.size(), from + static_cast<std::ptrdiff_t>(i) * a.row_stride, to + i * to_stride);
-  } else {  // transposed: row_stride is 1
-    for (std::size_t k = 0; k < depth.size(); k += kPackBlock)
-      for (std::size_t i = 0; i < rows.size(); i += kPackBlock) {
-        const std::size_t height = std::min(kPackBlock, rows.size() - i),
-                          width = std::min(kPackBlock, depth.size() - k);
-        To block[kPackBlock * kPackBlock];
-        for (std::size_t j = 0; j < width; ++j)
-          convert(table, height,
-                  from + static_cast<std::ptrdiff_t>(k + j) * a.col_stride + static_cast<std::ptrdiff_t>(i),
-                  block + j * kPackBlock);
-        transpose(block, kPackBlock, height, width, to + i * to_stride + k, to_stride);
-      }
+  if (a.col_stride != 1)
+    return pack_rows_of_k<P::kGranule>(kernels, from, a.col_stride, depth.size(), rows.size(), rows.size(), to);
+  for (std::size_t i = 0; i < rows.size(); ++i, to += to_stride) {
+    convert(kernels, depth.size(), from + static_cast<std::ptrdiff_t>(i) * a.row_stride, to);
+    std::memset(static_cast<void*>(to + depth.size()), 0, (to_stride - depth.size()) * sizeof(to[0]));
   }
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    for (std::size_t k = depth.size(); k < to_stride; ++k) to[i * to_stride + k] = To{};
 }
 
 /// A PackB for B stored as From, [k, n] or (transposed, row_stride 1) [n, k].
 template <class P, class From>
-void pack_b(const kernels::KernelTable& table, const Stored& b, Range depth, Range cols, std::size_t width,
-            typename P::B* to, typename P::C* start) noexcept {
-  using To = typename P::B;
-  using Granule = struct { To element[P::kGranule]; };
-  constexpr std::size_t kGranule = P::kGranule;
+void pack_b(const kernels::PackKernels& kernels, const Stored& b, Range depth, Range cols, std::size_t width,
+            typename P::B* to) noexcept {
   const auto* const from = static_cast<const From*>(b.data) + static_cast<std::ptrdiff_t>(depth.begin) * b.row_stride +
                            static_cast<std::ptrdiff_t>(cols.begin) * b.col_stride;
-  const std::size_t granules = (depth.size() + kGranule - 1) / kGranule;
-  const auto clear = [&](std::size_t granule, std::size_t from_column) {
-    std::memset(static_cast<void*>(to + (granule * width + from_column) * kGranule), 0,
-                (width - from_column) * sizeof(Granule));
-  };
-  if (b.col_stride == 1) {
-    To rows[kGranule][kPackBlock];  // width is at most kPackBlock
-    for (std::size_t g = 0; g < granules; ++g) {
-      To* const out = to + g * width * kGranule;
-      for (std::size_t q = 0; q < kGranule; ++q) {
-        const std::size_t k = g * kGranule + q;
-        To* const row = kGranule == 1 ? out : rows[q];
-        if (k < depth.size())
-          convert(table, cols.size(), from + static_cast<std::ptrdiff_t>(k) * b.row_stride, row);
-        else
-          std::memset(static_cast<void*>(row), 0, cols.size() * sizeof(To));
-      }
-      if constexpr (kGranule > 1)
-        for (std::size_t j = 0; j < cols.size(); ++j)
-          for (std::size_t q = 0; q < kGranule; ++q) out[j * kGranule + q] = rows[q][j];
-      clear(g, cols.size());
-    }
-  } else {
-    for (std::size_t g = 0; g < granules; g += kPackBlock / kGranule) {
-      const std::size_t height = std::min(kPackBlock / kGranule, granules - g), k = g * kGranule;
-      const std::size_t elements = std::min(height * kGranule, depth.size() - k);
-      Granule block[kPackBlock][kPackBlock / kGranule];  // a column in each row
-      for (std::size_t j = 0; j < cols.size(); ++j) {
-        To* const column = &block[j][0].element[0];
-        convert(table, elements, from + static_cast<std::ptrdiff_t>(j) * b.col_stride + static_cast<std::ptrdiff_t>(k),
-                column);
-        for (std::size_t i = elements; i < height * kGranule; ++i) column[i] = To{};
-      }
-      transpose(&block[0][0], kPackBlock / kGranule, height, cols.size(),
-                reinterpret_cast<Granule*>(to + g * width * kGranule), width);
-      for (std::size_t i = 0; i < height; ++i) clear(g + i, cols.size());
-    }
-  }
-  if (start == nullptr) return;
-  if constexpr (std::is_same_v<P, kernels::S8S8Product>) {
-    std::fill_n(start, width, 0);
-    for (std::size_t g = 0; g < granules; ++g)
-      for (std::size_t j = 0; j < width; ++j)
-        for (std::size_t q = 0; q < kGranule; ++q) start[j] += to[(g * width + j) * kGranule + q];
-    for (std::size_t j = 0; j < width; ++j) start[j] *= -128;
-  }
+  if (b.col_stride == 1)
+    pack_rows_of_k<P::kGranule>(kernels, from, b.row_stride, depth.size(), cols.size(), width, to);
+  else
+    pack_columns_of_k<P::kGranule>(kernels, from, b.col_stride, depth.size(), cols.size(), width, to);
 }
 
 }  // namespace udnn::ops

@@ -43,6 +43,27 @@ constexpr std::size_t to_granules(std::size_t k) noexcept {
   return ceil_div(k, P::kGranule) * P::kGranule;
 }
 
+/// What each column of a packed panel must start from: [vectors * lanes].
+template <class P>
+void compute_start(const kernels::ProductKernel<P>& kernel, std::size_t vectors, std::size_t k,
+                   const typename P::B* panel, typename P::C* start) noexcept {
+  const typename P::A nothing[P::kGranule] = {};
+  const std::ptrdiff_t no_offset = 0;
+  const std::size_t cols = vectors * kernel.lanes;
+  kernels::ProductArgs<P> args{};
+  args.k_depth = to_granules<P>(k) / P::kGranule;
+  args.k_outer = 1;
+  args.offsets = &no_offset;
+  args.a = nothing;  // strides of 0: in every place
+  args.b = panel;
+  args.b_stride = cols * P::kGranule;
+  args.c = start;
+  args.c_stride = cols;
+  args.cols = cols;
+  kernel.run[vectors - 1][0](args);
+  for (std::size_t j = 0; j < cols; ++j) start[j] = -start[j];
+}
+
 /// The part of one worker.
 template <class P>
 class Part {
@@ -51,9 +72,9 @@ class Part {
   using B = typename P::B;
   using C = typename P::C;
 
-  Part(const kernels::KernelTable& table, const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job,
+  Part(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job,
        const ProductScratch<P>& scratch, const Finish<C>& finish) noexcept
-      : table_(table),
+      : kernels_(kernels),
         kernel_(kernel),
         job_(job),
         scratch_(scratch),
@@ -92,7 +113,7 @@ class Part {
         const Range part = part_of(rows.size(), blocks, block);
         const Range block_rows{rows.begin + part.begin, rows.begin + part.end};
         if (job_.pack_a != nullptr)
-          job_.pack_a(table_, job_.a, block_rows, depth.k, scratch_.a, to_granules<P>(depth.k.size()));
+          job_.pack_a(kernels_, job_.a, block_rows, depth.k, scratch_.a, to_granules<P>(depth.k.size()));
         for (std::size_t panel = group.begin; panel < group.end; ++panel) run_panel(block_rows, group, panel, depth);
       }
       first_k = next;
@@ -107,9 +128,11 @@ class Part {
     for (std::size_t panel = group.begin; panel < group.end; ++panel) {
       const Range vectors = panels_.vectors(panel);
       const std::size_t before = columns_before(panel, group);
-      job_.pack_b(table_, job_.b, k, {vectors.begin * kernel_.lanes, std::min(vectors.end * kernel_.lanes, job_.n)},
-                  vectors.size() * kernel_.lanes, scratch_.b + before * to_granules<P>(k.size()),
-                  scratch_.start == nullptr ? nullptr : scratch_.start + before);
+      job_.pack_b(kernels_, job_.b, k, {vectors.begin * kernel_.lanes, std::min(vectors.end * kernel_.lanes, job_.n)},
+                  vectors.size() * kernel_.lanes, scratch_.b + before * to_granules<P>(k.size()));
+      if (kNeedsStart<P>)
+        compute_start(kernel_, vectors.size(), k.size(), scratch_.b + before * to_granules<P>(k.size()),
+                      scratch_.start + before);
     }
   }
 
@@ -128,12 +151,12 @@ class Part {
     if (job_.packed_b.data != nullptr) {
       args.b = job_.packed_b.data + column * to_granules<P>(job_.k) + depth.k.begin * width;
       args.b_stride = width * P::kGranule;
-      if (job_.packed_b.start != nullptr && depth.first) start = job_.packed_b.start + column;
+      if (kNeedsStart<P> && depth.first) start = job_.packed_b.start + column;
     } else if (job_.pack_b != nullptr) {
       const std::size_t before = columns_before(panel, group);
       args.b = scratch_.b + before * to_granules<P>(depth.k.size());
       args.b_stride = width * P::kGranule;
-      if (scratch_.start != nullptr) start = scratch_.start + before;
+      if (kNeedsStart<P>) start = scratch_.start + before;
     } else {
       args.b = static_cast<const B*>(job_.b.data) + static_cast<std::ptrdiff_t>(depth.k.begin) * job_.b.row_stride +
                static_cast<std::ptrdiff_t>(column);
@@ -150,11 +173,14 @@ class Part {
 
     const std::ptrdiff_t no_offset = 0;
     args.offsets = &no_offset;
-    const bool is_packed = job_.pack_a != nullptr;
-    const std::size_t packed_stride = to_granules<P>(depth.k.size());
-    args.a_row_stride = is_packed ? static_cast<std::ptrdiff_t>(packed_stride) : job_.a.row_stride;
-    args.a_k_stride = is_packed || P::kGranule > 1 ? static_cast<std::ptrdiff_t>(P::kGranule) : job_.a.col_stride;
-    args.k_depth = is_packed ? packed_stride / P::kGranule : whole;
+    const bool is_packed = job_.pack_a != nullptr, is_panel = is_packed && job_.a.col_stride != 1;
+    const std::size_t padded = to_granules<P>(depth.k.size());
+    const std::size_t packed_row = is_panel ? P::kGranule : padded;
+    args.a_row_stride = is_packed ? static_cast<std::ptrdiff_t>(packed_row) : job_.a.row_stride;
+    args.a_k_stride = is_panel                       ? static_cast<std::ptrdiff_t>(rows.size() * P::kGranule)
+                      : is_packed || P::kGranule > 1 ? static_cast<std::ptrdiff_t>(P::kGranule)
+                                                     : job_.a.col_stride;
+    args.k_depth = is_packed ? padded / P::kGranule : whole;
     A tail[kernels::ProductKernel<P>::kMaxRows * P::kGranule];
     const std::size_t tiles = ceil_div(rows.size(), kernel_.rows[vectors.size() - 1]);
     for (std::size_t tile = 0; tile < tiles; ++tile) {
@@ -162,7 +188,7 @@ class Part {
       const std::size_t row = rows.begin + part.begin;
       const A* const lying = static_cast<const A*>(job_.a.data) + static_cast<std::ptrdiff_t>(row) * job_.a.row_stride +
                              static_cast<std::ptrdiff_t>(depth.k.begin) * job_.a.col_stride;
-      args.a = is_packed ? scratch_.a + part.begin * packed_stride : lying;
+      args.a = is_packed ? scratch_.a + part.begin * packed_row : lying;
       if (P::kGranule > 1 && !is_packed && rest != 0) {
         for (std::size_t i = 0; i < part.size(); ++i)
           for (std::size_t q = 0; q < P::kGranule; ++q)
@@ -194,7 +220,7 @@ class Part {
 
   static constexpr std::size_t kMaxColumns = 4 * 16;  // of the widest vectors there are
 
-  const kernels::KernelTable& table_;
+  const kernels::PackKernels& kernels_;
   const kernels::ProductKernel<P>& kernel_;
   const ProductJob<P>& job_;
   const ProductScratch<P>& scratch_;
@@ -213,14 +239,16 @@ std::size_t packed_size(const kernels::ProductKernel<P>& kernel, std::size_t n, 
 }
 
 template <class P>
-void pack_all(const kernels::KernelTable& table, const kernels::ProductKernel<P>& kernel, const Stored& b,
+void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const Stored& b,
               PackB<P> pack_b, std::size_t n, std::size_t k, typename P::B* to, typename P::C* start) noexcept {
   const Panels panels(n, kernel.lanes, kernel.vectors);
   for (std::size_t panel = 0; panel < panels.count; ++panel) {
     const Range vectors = panels.vectors(panel);
     const std::size_t column = vectors.begin * kernel.lanes;
-    pack_b(table, b, {0, k}, {column, std::min(vectors.end * kernel.lanes, n)}, vectors.size() * kernel.lanes,
-           to + column * to_granules<P>(k), start == nullptr ? nullptr : start + column);
+    typename P::B* const panel_to = to + column * to_granules<P>(k);
+    pack_b(kernels, b, {0, k}, {column, std::min(vectors.end * kernel.lanes, n)}, vectors.size() * kernel.lanes,
+           panel_to);
+    if (kNeedsStart<P>) compute_start(kernel, vectors.size(), k, panel_to, start + column);
   }
 }
 
@@ -235,15 +263,15 @@ ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJ
         std::min(Part<P>::panels_in_group(kernel, job, job.m, panels) * kernel.vectors, panels.all_vectors) *
         kernel.lanes;
     size.b = cols * depth;
-    size.start = cols;
+    if (kNeedsStart<P>) size.start = cols;
   }
   return size;
 }
 
 template <class P>
-void multiply(Worker& worker, const kernels::KernelTable& table, const kernels::ProductKernel<P>& kernel,
+void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
-  const Part<P> part(table, kernel, job, scratch, finish);
+  const Part<P> part(kernels, kernel, job, scratch, finish);
   const Panels panels(job.n, kernel.lanes, kernel.vectors);
   if (job.m == 0 || panels.count == 0) return;
   const std::size_t highest = kernel.rows[ceil_div(panels.all_vectors, panels.count) - 1];
@@ -258,11 +286,11 @@ void multiply(Worker& worker, const kernels::KernelTable& table, const kernels::
 
 #define UDNN_INSTANTIATE(P)                                                                                       \
   template std::size_t packed_size(const kernels::ProductKernel<kernels::P>&, std::size_t, std::size_t) noexcept; \
-  template void pack_all(const kernels::KernelTable&, const kernels::ProductKernel<kernels::P>&, const Stored&,   \
+  template void pack_all(const kernels::PackKernels&, const kernels::ProductKernel<kernels::P>&, const Stored&,   \
                          PackB<kernels::P>, std::size_t, std::size_t, kernels::P::B*, kernels::P::C*) noexcept;   \
   template ScratchSize scratch_size(const kernels::ProductKernel<kernels::P>&,                                    \
                                     const ProductJob<kernels::P>&) noexcept;                                      \
-  template void multiply(Worker&, const kernels::KernelTable&, const kernels::ProductKernel<kernels::P>&,         \
+  template void multiply(Worker&, const kernels::PackKernels&, const kernels::ProductKernel<kernels::P>&,         \
                          const ProductJob<kernels::P>&, const ProductScratch<kernels::P>&,                        \
                          Finish<kernels::P::C>) noexcept
 UDNN_INSTANTIATE(PlainProduct<float>);

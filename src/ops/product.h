@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "kernels/kernel_table.h"
 #include "src/ops/finish.h"
@@ -24,23 +25,24 @@ struct Stored {
   std::ptrdiff_t col_stride = 1;
 };
 
-/// to[(i - rows.begin) * to_stride + k - depth.begin] = a[i, k], as the kernel wants it, and zeros up to to_stride.
+/// Lays out a block of A or of a panel of B; src/ops/pack.h says how. depth: its k; width: columns of the panel.
 template <class P>
-using PackA = void (*)(const kernels::KernelTable& table, const Stored& a, Range rows, Range depth, typename P::A* to,
+using PackA = void (*)(const kernels::PackKernels& kernels, const Stored& a, Range rows, Range depth, typename P::A* to,
                        std::size_t to_stride) noexcept;
-
-/// One block of a panel: to[(k - depth.begin) / granule][j - cols.begin][(k - depth.begin) % granule] = b[k, j], rows
-/// of `width` columns, zeros where there is no b. start[j] = what the columns must start from for the product of P to
-/// be that of A and B, `width` of them; null where P needs none.
 template <class P>
-using PackB = void (*)(const kernels::KernelTable& table, const Stored& b, Range depth, Range cols, std::size_t width,
-                       typename P::B* to, typename P::C* start) noexcept;
+using PackB = void (*)(const kernels::PackKernels& kernels, const Stored& b, Range depth, Range cols, std::size_t width,
+                       typename P::B* to) noexcept;
+
+/// Whether the kernel computes more than A * B (S8S8Product), so that sums start from what it computes for A = 0,
+/// negated.
+template <class P>
+inline constexpr bool kNeedsStart = std::is_same_v<P, kernels::S8S8Product>;
 
 /// B in panels, as the kernels read it.
 template <class P>
 struct Packed {
   const typename P::B* data = nullptr;   ///< panel by panel, each [ceil(k / granule), its columns, granule]
-  const typename P::C* start = nullptr;  ///< [all columns of all panels], or null for zero
+  const typename P::C* start = nullptr;  ///< [all columns of all panels], where the product needs it
 };
 
 template <class P>
@@ -72,7 +74,7 @@ std::size_t packed_size(const kernels::ProductKernel<P>& kernel, std::size_t n, 
 
 /// Packs all of B. start: [Panels::all_vectors * lanes], or null where P needs none.
 template <class P>
-void pack_all(const kernels::KernelTable& table, const kernels::ProductKernel<P>& kernel, const Stored& b,
+void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const Stored& b,
               PackB<P> pack_b, std::size_t n, std::size_t k, typename P::B* to, typename P::C* start) noexcept;
 
 /// What a worker needs to pack into: elements, 0 where nothing is packed.
@@ -92,7 +94,7 @@ struct ProductScratch {
 /// Called by every worker, with a scratch of its own; does not end with a barrier. Allocates nothing.
 /// Pieces for `finish`: tiles where they are as wide as a gapless c, else the rows of each tile.
 template <class P>
-void multiply(Worker& worker, const kernels::KernelTable& table, const kernels::ProductKernel<P>& kernel,
+void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept;
 
 }  // namespace udnn::ops
