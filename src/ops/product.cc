@@ -73,13 +73,13 @@ class Part {
   using C = typename P::C;
 
   Part(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job,
-       const ProductScratch<P>& scratch, const Finish<C>& finish) noexcept
+       const ProductScratch<P>& scratch, const Finish<C>& finish, const Panels& panels) noexcept
       : kernels_(kernels),
         kernel_(kernel),
         job_(job),
         scratch_(scratch),
         finish_(finish),
-        panels_(job.n, kernel.lanes, kernel.vectors) {}
+        panels_(panels) {}
 
   void run(Range rows, Range panels) const noexcept {
     const std::size_t group = panels_in_group(kernel_, job_, rows.size(), panels_);
@@ -225,7 +225,7 @@ class Part {
   const ProductJob<P>& job_;
   const ProductScratch<P>& scratch_;
   const Finish<C>& finish_;
-  Panels panels_;
+  const Panels& panels_;
 };
 
 }  // namespace
@@ -271,9 +271,10 @@ ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJ
 template <class P>
 void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
-  const Part<P> part(kernels, kernel, job, scratch, finish);
   const Panels panels(job.n, kernel.lanes, kernel.vectors);
   if (job.m == 0 || panels.count == 0) return;
+  const Part<P> part(kernels, kernel, job, scratch, finish, panels);
+  if (worker.count == 1) return part.run({0, job.m}, {0, panels.count});
   const std::size_t highest = kernel.rows[ceil_div(panels.all_vectors, panels.count) - 1];
   const std::size_t row_tiles = ceil_div(job.m, highest);
   const Grid grid = grid_of(static_cast<std::size_t>(worker.count), row_tiles, panels.count);
