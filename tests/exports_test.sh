@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# exports_test.sh LIBRARY HEADER   The shared library exports the functions that its C header declares, nothing less and
+# exports_test.sh LIBRARY HEADER...   The shared library exports the functions that its C headers declare, nothing less and
 # nothing more, and needs no library but the compiler's own.
 set -euo pipefail
-declared=$(grep -oE '\budnn_[a-z0-9_]+\(' "$2" | tr -d '(' | sort -u)
+declared=$(grep -oE '\budnn_[a-z0-9_]+\(' --no-filename "${@:2}" | tr -d '(' | sort -u)
 # The comments show calls of declared functions, so every name counts.
 exported=$(nm --dynamic --defined-only "$1" | awk '{print $3}' | sed 's/@.*//' | sort -u)
 if [[ -z $exported || $exported != "$declared" ]]; then
-  echo "$1 exports (>) other than $2 declares (<):" >&2
+  echo "$1 exports (>) other than ${*:2} declare (<):" >&2
   diff <(echo "$declared") <(echo "$exported") >&2
   exit 1
 fi
-needed=$(readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libstdc\+\+|libm|libgcc_s|libc|ld-linux.*)\.so' || true)
+needed=$(readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libstdc\+\+|libm|libgcc_s|libgomp|libc|ld-linux.*)\.so' || true)
 [[ -z $needed ]] || { echo "$1 needs $needed" >&2; exit 1; }

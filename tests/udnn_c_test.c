@@ -1,9 +1,11 @@
-// udnn/udnn_c.h as a C11 program meets it. Prints what is wrong, and where; exit code 0: nothing.
+// udnn/udnn_c.h and udnn/gemm_c.h as a C11 program meets them. Prints what is wrong, and where; exit code 0: nothing.
 #include "udnn/udnn_c.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "udnn/gemm_c.h"
 
 static int failures = 0;
 
@@ -245,6 +247,52 @@ static void encodes_blocks(void) {
   udnn_codec_destroy(nv);
 }
 
+static void multiplies_matrices(void) {
+  udnn_error error;
+  udnn_gemm* gemm = NULL;
+  enum { kM = 3, kN = 2, kK = 5 };
+  uint8_t a[kM * kK];
+  int8_t b[kK * kN];
+  int32_t c[kM * kN], bias[kN] = {1000, -1000};
+  for (int i = 0; i < kM * kK; ++i) a[i] = (uint8_t)(255 - i);
+  for (int i = 0; i < kK * kN; ++i) b[i] = (int8_t)(i % 2 == 0 ? -128 + i : 127 - i);
+  const udnn_gemm_config config = {.type = UDNN_GEMM_U8S8, .m = kM, .n = kN, .k = kK, .threads = 1};
+  for (int packed = 0; packed <= 1; ++packed) {
+    EXPECT_OK(udnn_gemm_create(&config, packed ? b : NULL, &gemm, &error));
+    EXPECT(strstr(udnn_gemm_kernel(gemm), " u8s8") != NULL);
+    udnn_gemm_run(gemm, a, packed ? NULL : b, c, bias);
+    for (int i = 0; i < kM; ++i)
+      for (int j = 0; j < kN; ++j) {
+        int32_t want = bias[j];
+        for (int k = 0; k < kK; ++k) want += a[i * kK + k] * b[k * kN + j];
+        EXPECT(c[i * kN + j] == want);
+      }
+    udnn_gemm_destroy(gemm);
+  }
+
+  const double x[2] = {3, -4}, y[2] = {0.5, 2};
+  double z[1] = {100};
+  const udnn_gemm_config dot = {.type = UDNN_GEMM_F64, .m = 1, .n = 1, .k = 2, .accumulate = 1, .threads = 1};
+  EXPECT_OK(udnn_gemm_create(&dot, NULL, &gemm, &error));
+  udnn_gemm_run(gemm, x, y, z, NULL);
+  EXPECT(z[0] == 93.5);
+  udnn_gemm_destroy(gemm);
+  udnn_gemm_destroy(NULL);
+
+  udnn_gemm_config wrong = dot;
+  wrong.type = (udnn_gemm_type)6;
+  EXPECT_ERROR(udnn_gemm_create(&wrong, NULL, &gemm, &error), UDNN_INVALID_ARGUMENT, "gemm.type: 6, expected 0 to 5");
+  wrong = dot;
+  wrong.accumulate = 2;
+  EXPECT_ERROR(udnn_gemm_create(&wrong, NULL, &gemm, &error), UDNN_INVALID_ARGUMENT,
+               "gemm.accumulate: 2, expected 0 or 1");
+  wrong = dot;
+  wrong.a_stride = 1;
+  EXPECT_ERROR(udnn_gemm_create(&wrong, NULL, &gemm, &error), UDNN_INVALID_ARGUMENT,
+               "gemm.a_stride: 1, expected 0 or at least 2, the elements of a row");
+  EXPECT_ERROR(udnn_gemm_create(NULL, NULL, &gemm, &error), UDNN_INVALID_ARGUMENT, "config: NULL");
+}
+
 int main(void) {
   EXPECT(strcmp(udnn_version(), UDNN_EXPECTED_VERSION) == 0);
   describes_formats();
@@ -254,6 +302,7 @@ int main(void) {
   draws_from_the_seed();
   encodes_and_packs();
   encodes_blocks();
+  multiplies_matrices();
   if (failures == 0) printf("udnn_c_test: all as expected\n");
   return failures != 0;
 }

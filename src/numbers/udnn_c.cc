@@ -1,15 +1,13 @@
-// udnn/udnn_c.h on top of udnn/quantize.h. The only file of libudnn_c.so; the linker takes from libudnn.a what it asks
-// for.
+// udnn/udnn_c.h on top of udnn/quantize.h. Of libudnn_c.so; the linker takes from libudnn.a what it asks for.
 #include "udnn/udnn_c.h"
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
-#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "src/base/c_boundary.h"
 #include "src/base/refusal.h"
 #include "udnn/quantize.h"
 
@@ -25,58 +23,14 @@ struct udnn_codec {  // NOLINT(readability-identifier-naming): named by the head
 namespace {
 
 using udnn::Status;
-using udnn::StatusCode;
-
-template <std::size_t size>
-void copy_text(std::string_view text, char (&to)[size]) noexcept {
-  const std::size_t length = std::min(text.size(), size - 1);
-  std::memcpy(to, text.data(), length);
-  to[length] = '\0';
-}
-
-udnn_status code_of(StatusCode code) noexcept {
-  switch (code) {
-    case StatusCode::kOk:
-      return UDNN_OK;
-    case StatusCode::kInvalidArgument:
-      return UDNN_INVALID_ARGUMENT;
-    case StatusCode::kUnsupported:
-      return UDNN_UNSUPPORTED;
-    case StatusCode::kOutOfMemory:
-      return UDNN_OUT_OF_MEMORY;
-    case StatusCode::kIoError:
-    case StatusCode::kInterrupted:
-      break;
-  }
-  return UDNN_FAILED;
-}
-
-udnn_status report(udnn_status code, std::string_view text, udnn_error* error) noexcept {
-  if (error != nullptr) copy_text(text, error->message);
-  return code;
-}
-
-/// What a body of C++ does, for C: nothing is thrown across.
-template <class Body>
-udnn_status guarded(udnn_error* error, Body body) noexcept {
-  try {
-    const Status status = body();
-    return report(code_of(status.code()), status.message(), error);
-  } catch (const std::bad_alloc&) {
-    return report(UDNN_OUT_OF_MEMORY, "out of memory", error);
-  } catch (const std::exception& exception) {
-    return report(UDNN_FAILED, exception.what(), error);
-  }
-}
+using udnn::base::copy_text;
+using udnn::base::expect_object;
+using udnn::base::guarded;
 
 template <class T>
 Status expect(const T* pointer, std::size_t count, const char* name) {
   return pointer != nullptr || count == 0 ? Status()
                                           : udnn::base::invalid("{}: NULL, expected {} of them", name, count);
-}
-
-Status expect_object(const void* pointer, const char* name) {
-  return pointer != nullptr ? Status() : udnn::base::invalid("{}: NULL", name);
 }
 
 /// The first of them that is not ok.
