@@ -74,12 +74,7 @@ class Part {
 
   Part(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job,
        const ProductScratch<P>& scratch, const Finish<C>& finish, const Panels& panels) noexcept
-      : kernels_(kernels),
-        kernel_(kernel),
-        job_(job),
-        scratch_(scratch),
-        finish_(finish),
-        panels_(panels) {}
+      : kernels_(kernels), kernel_(kernel), job_(job), scratch_(scratch), finish_(finish), panels_(panels) {}
 
   void run(Range rows, Range panels) const noexcept {
     const std::size_t group = panels_in_group(kernel_, job_, rows.size(), panels_);
