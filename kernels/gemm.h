@@ -8,8 +8,9 @@
 //                    +-------+-------+-------+-------+     generic, 4 x 2: 8 + 2 + 1 + 1 product = 12 of 16
 //
 // At least 8 accumulators are wanted: 2 FMAs per cycle, each waiting 4 cycles for the one before it. So narrow tiles
-// are high: up to 14 x 1. Neither A nor B needs to be packed: a row of b is read in order, and so is a. Only products
-// of narrow types want the neighbours in k side by side in b, and its rows filled up to whole vectors.
+// are high: up to 14 x 1, and those of one row wide: up to 1 x 16. Neither A nor B needs to be packed: a row of b is
+// read in order, and so is a. Only products of narrow types want the neighbours in k side by side in b, and its rows
+// filled up to whole vectors.
 //
 // Source: K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
 #pragma once
@@ -46,9 +47,25 @@ struct Gemm {
     void store(typename P::C* to, Sum value) const noexcept { value.store_unaligned(to); }
   };
 
-  // Every loop over `acc` is unrolled by order: g++ 12 else keeps it on the stack before and after the k loop.
   template <class Last>
   static void run(const ProductArgs<P>& args, Last last) noexcept {
+    [[maybe_unused]] const typename Multiplier::Mode mode;
+    const typename P::A* a = args.a;
+    [[maybe_unused]] const typename P::A* tail = args.a_tail;
+    typename P::C* c = args.c;
+    for (std::size_t t = args.tiles; t > 0; --t) {
+      run_tile(args, a, tail, c, last);
+      a += static_cast<std::ptrdiff_t>(kRows) * args.a_row_stride;
+      c += kRows * args.c_stride;
+      if constexpr (kGranule > 1)
+        if (tail != nullptr) tail += kRows * kGranule;
+    }
+  }
+
+  // Every loop over `acc` is unrolled by order: g++ 12 else keeps it on the stack before and after the k loop.
+  template <class Last>
+  static void run_tile(const ProductArgs<P>& args, const typename P::A* first_a,
+                       [[maybe_unused]] const typename P::A* tail, typename P::C* c, const Last& last) noexcept {
     const auto load = [&](const typename P::C* row, std::size_t v) {
       return v == kLast ? last.load(row + v * kLanes) : Sum::load_unaligned(row + v * kLanes);
     };
@@ -57,10 +74,10 @@ struct Gemm {
     if (args.accumulate) {
 #pragma GCC unroll 16
       for (std::size_t i = 0; i < kRows; ++i)
-#pragma GCC unroll 4
-        for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = load(args.c + i * args.c_stride, v);
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = load(c + i * args.c_stride, v);
       if (args.bias != nullptr) {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v) {
           const Sum bias = load(args.bias, v);
 #pragma GCC unroll 16
@@ -68,7 +85,7 @@ struct Gemm {
         }
       }
     } else {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (std::size_t v = 0; v < kVectors; ++v) {
         const Sum start = args.bias != nullptr ? load(args.bias, v) : Sum(typename P::C{0});
 #pragma GCC unroll 16
@@ -76,38 +93,39 @@ struct Gemm {
       }
     }
 
+    const auto right = [&](const typename P::B* b, std::size_t v) {
+      if constexpr (kBIsPadded<P>)
+        return Multiplier::right(b + v * kLanes * kGranule);
+      else
+        return load(b, v);
+    };
     const auto multiply = [&](const typename P::A* a, std::ptrdiff_t row, const typename P::B* b) {
       typename Multiplier::Right b_k[kVectors];
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kVectors; ++v) {
-        if constexpr (kBIsPadded<P>)
-          b_k[v] = Multiplier::right(b + v * kLanes * kGranule);
-        else
-          b_k[v] = load(b, v);
-      }
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < kVectors; ++v) b_k[v] = right(b, v);
 #pragma GCC unroll 16
       for (std::size_t i = 0; i < kRows; ++i) {
         const auto a_ik = Multiplier::left(a + static_cast<std::ptrdiff_t>(i) * row);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v) acc[i][v] = Multiplier::add(acc[i][v], a_ik, b_k[v]);
       }
     };
 
-    [[maybe_unused]] const typename Multiplier::Mode mode;
     const typename P::B* b = args.b;
     for (std::size_t o = 0; o < args.k_outer; ++o) {
-      const typename P::A* a = args.a + args.offsets[o];
+      const typename P::A* a = first_a + args.offsets[o];
       for (std::size_t k = 0; k < args.k_depth; ++k, b += args.b_stride, a += args.a_k_stride)
         multiply(a, args.a_row_stride, b);
     }
     if constexpr (kGranule > 1)
-      if (args.a_tail != nullptr) multiply(args.a_tail, kGranule, b);
+      if (tail != nullptr) multiply(tail, kGranule, b);
 
+    const std::size_t c_stride = args.c_stride;
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < kRows; ++i)
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (std::size_t v = 0; v < kVectors; ++v) {
-        typename P::C* const to = args.c + i * args.c_stride + v * kLanes;
+        typename P::C* const to = c + i * c_stride + v * kLanes;
         if (v == kLast)
           last.store(to, acc[i][v]);
         else

@@ -33,7 +33,7 @@ using U8S8Product = Product<std::uint8_t, std::int8_t, std::int32_t, 4>;
 /// (a + 128) * b: the instruction wants an unsigned A. Who starts from -128 sum_k b[k, j] gets the sum of a * b.
 using S8S8Product = Product<std::int8_t, std::int8_t, std::int32_t, 4>;
 
-/// One register tile of C (+)= A * B.
+/// Register tiles of C (+)= A * B, one below the other.
 ///
 ///   c[i, j] = start[i, j] + sum_{o < k_outer} sum_{k < k_depth} sum_{q < granule}
 ///               a[offsets[o] + i * a_row_stride + k * a_k_stride + q] *
@@ -58,9 +58,10 @@ struct ProductArgs {
   const typename P::C* bias;  ///< [cols], or null for zero
   typename P::C* c;           ///< [rows, cols]
   std::size_t c_stride;
-  std::size_t cols;  ///< those of v vectors: (v - 1) * lanes + 1 .. v * lanes
-  bool accumulate;   ///< start from c
-  /// [rows, granule], or null: a last granule of A, filled up with zeros. Only where the granule is more than 1.
+  std::size_t cols;       ///< those of v vectors: (v - 1) * lanes + 1 .. v * lanes
+  bool accumulate;        ///< start from c
+  std::size_t tiles = 1;  ///< each of as many rows as the kernel has
+  /// [all rows, granule], or null: a last granule of A, filled up with zeros. Only where the granule is more than 1.
   const typename P::A* a_tail = nullptr;
 };
 
@@ -71,14 +72,15 @@ using GemmArgs = ProductArgs<PlainProduct<T>>;
 /// keep the multipliers busy and fit the registers.
 template <class P>
 struct ProductKernel {
-  static constexpr std::size_t kMaxVectors = 4;
+  static constexpr std::size_t kMaxVectors = 16;
   static constexpr std::size_t kMaxRows = 14;
 
   std::size_t lanes;              ///< columns in one vector
-  std::size_t vectors;            ///< in the widest tile
-  std::size_t rows[kMaxVectors];  ///< of the highest tile of each width
+  std::size_t vectors;            ///< in the widest tile of several rows: what B is packed for
+  std::size_t widest;             ///< in the widest of all: a matrix of few rows reads more of B's next to one another
+  std::size_t rows[kMaxVectors];  ///< of the highest tile of each width; not increasing
   /// run[v - 1][r - 1] computes v vectors of columns, the last of which may be partial, and r rows; never null up to
-  /// (vectors, rows[v - 1]).
+  /// (widest, rows[v - 1]).
   void (*run[kMaxVectors][kMaxRows])(const ProductArgs<P>&) noexcept;
 };
 

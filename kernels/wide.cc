@@ -65,7 +65,7 @@ void gemm(const GemmArgs<Wide>& args) noexcept {
 }
 
 constexpr GemmKernel<Wide> gemm_kernel() noexcept {
-  GemmKernel<Wide> kernel{.lanes = kTileCols, .vectors = 1, .rows = {8}, .run = {}};
+  GemmKernel<Wide> kernel{.lanes = kTileCols, .vectors = 1, .widest = 1, .rows = {8}, .run = {}};
   [&]<std::size_t... kRow>(std::index_sequence<kRow...>) { ((kernel.run[0][kRow] = &gemm<kRow + 1>), ...); }
   (std::make_index_sequence<8>{});
   return kernel;

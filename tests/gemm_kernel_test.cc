@@ -58,6 +58,7 @@ std::vector<T> all_values(std::size_t count, unsigned seed) {
 
 struct Tile {
   std::size_t rows, cols, vectors, depth, outer;
+  std::size_t tiles = 1;
   bool transposed = false, bias = false, accumulate = false, tail = false;
 };
 
@@ -74,7 +75,7 @@ class Tiles {
   // Every tile shape with every width of the last vector that matters, as a plain product and as a convolution takes
   // it.
   void expect_definition() {
-    for (std::size_t vectors = 1; vectors <= kernel_.vectors; ++vectors)
+    for (std::size_t vectors = 1; vectors <= kernel_.widest; ++vectors)
       for (std::size_t rows = 1; rows <= kernel_.rows[vectors - 1]; ++rows)
         for (std::size_t last = 1; last <= kernel_.lanes; ++last) {
           const std::size_t cols = (vectors - 1) * kernel_.lanes + last;
@@ -101,8 +102,10 @@ class Tiles {
     shape.bias = kind % 3 != 0;
     shape.accumulate = kind % 5 == 0;
     shape.tail = kGranule > 1 && kind % 11 < 5;
-    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols << " x " << shape.outer << " * " << shape.depth
-                                    << (shape.transposed ? ", transposed" : "") << (shape.tail ? ", with a tail" : "")
+    shape.tiles = can_repeat_ && kind % 13 == 0 ? 3 : 1;
+    SCOPED_TRACE(testing::Message() << shape.tiles << " * " << shape.rows << " x " << shape.cols << " x " << shape.outer
+                                    << " * " << shape.depth << (shape.transposed ? ", transposed" : "")
+                                    << (shape.tail ? ", with a tail" : "")
                                     << (shape.accumulate ? ", accumulating"
                                         : shape.bias     ? ", with bias"
                                                          : ""));
@@ -110,7 +113,8 @@ class Tiles {
   }
 
   void expect_tile(const Tile& shape, Edge edge) {
-    const auto& [rows, cols, vectors, depth, outer, transposed, with_bias, accumulate, with_tail] = shape;
+    const auto& [tile_rows, cols, vectors, depth, outer, tiles, transposed, with_bias, accumulate, with_tail] = shape;
+    const std::size_t rows = tile_rows * tiles;
     // Strides that no vector divides. With several pieces of k the rows overlap, as windows of a convolution do.
     const std::size_t row_stride = transposed ? kGranule : outer > 1 ? 2 * kGranule : (depth + 2) * kGranule + 1;
     const std::size_t k_stride = transposed ? (rows + 1) * kGranule + 1 : kGranule;
@@ -145,8 +149,9 @@ class Tiles {
                                  .c_stride = c_stride,
                                  .cols = cols,
                                  .accumulate = accumulate,
+                                 .tiles = tiles,
                                  .a_tail = with_tail ? tail.data() : nullptr};
-    kernel_.run[vectors - 1][rows - 1](args);
+    kernel_.run[vectors - 1][tile_rows - 1](args);
 
     args.c = start.data();
     for (std::size_t i = 0; i < rows; ++i) {
@@ -171,6 +176,7 @@ class Tiles {
   Operands<B> b_;
   Operands<C> c_;
   Agreement agreement_;
+  static constexpr bool can_repeat_ = !std::is_same_v<C, kernels::Wide>;
   std::size_t tiles_ = 0;
 };
 
@@ -226,8 +232,9 @@ TEST(WideGemmKernel, IsExactOnSmallIntegers) { expect_exact(kernels::kWideKernel
 template <class P>
 void expect_a_kernel_for_every_tile(const kernels::ProductKernel<P>& kernel) {
   ASSERT_GE(kernel.vectors, 1U);
-  ASSERT_LE(kernel.vectors, kernels::ProductKernel<P>::kMaxVectors);
-  for (std::size_t vectors = 1; vectors <= kernel.vectors; ++vectors) {
+  ASSERT_LE(kernel.vectors, kernel.widest);
+  ASSERT_LE(kernel.widest, kernels::ProductKernel<P>::kMaxVectors);
+  for (std::size_t vectors = 1; vectors <= kernel.widest; ++vectors) {
     ASSERT_GE(kernel.rows[vectors - 1], 1U);
     ASSERT_LE(kernel.rows[vectors - 1], kernels::ProductKernel<P>::kMaxRows);
     for (std::size_t rows = 1; rows <= kernel.rows[vectors - 1]; ++rows)

@@ -29,16 +29,30 @@ constexpr void set_gemm_tiles(ProductKernel<P>& kernel, std::index_sequence<kRow
   ((kernel.run[kVectors - 1][kRow] = &Gemm<P, Level, kRow + 1, kVectors>::run), ...);
 }
 
-/// Tiles of 1, 2, ... vectors, each with up to that many kRows, and of every smaller number of rows.
-template <class P, class Level, std::size_t... kRows>
-constexpr ProductKernel<P> product_kernel() noexcept {
+/// Tiles of 1, 2, ... vectors, each with up to that many kRows, and of every smaller number of rows. kOrdinary: how
+/// many of these widths are for matrices of many rows.
+template <class P, class Level, std::size_t kOrdinary, std::size_t... kRows>
+constexpr ProductKernel<P> product_kernel_of() noexcept {
   using Sum = xsimd::batch<typename P::C, typename VectorsOf<Level>::Arch>;
-  ProductKernel<P> kernel{.lanes = Sum::size, .vectors = sizeof...(kRows), .rows = {}, .run = {}};
+  ProductKernel<P> kernel{.lanes = Sum::size, .vectors = kOrdinary, .widest = sizeof...(kRows), .rows = {}, .run = {}};
   [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
     (set_gemm_tiles<P, Level, kIndex + 1>(kernel, std::make_index_sequence<kRows>{}), ...);
   }
   (std::make_index_sequence<sizeof...(kRows)>{});
   return kernel;
+}
+template <class P, class Level, std::size_t... kRows>
+constexpr ProductKernel<P> product_kernel() noexcept {
+  return product_kernel_of<P, Level, sizeof...(kRows), kRows...>();
+}
+
+/// A plain product has the thin tiles besides: as wide as the registers allow, with 16 sums or 8.
+template <class T, class Arch, std::size_t... kRows>
+constexpr ProductKernel<PlainProduct<T>> plain_kernel() noexcept {
+  if constexpr (kManyRegisters<Arch>)
+    return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 4, 4, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1>();
+  else
+    return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 2, 2, 1, 1, 1, 1>();
 }
 
 template <class T, class Arch>
@@ -136,7 +150,7 @@ constexpr PackKernels pack_kernels() noexcept {
 template <class T, class Arch, std::size_t... kRows>
 constexpr CarrierKernels<T> carrier_kernels() noexcept {
   return {
-      .gemm = product_kernel<PlainProduct<T>, Arch, kRows...>(),
+      .gemm = plain_kernel<T, Arch, kRows...>(),
       .accumulate = accumulate_kernels<T, Arch>(),
       .depthwise = {.forward = &Depthwise<T, Arch>::forward, .backward_weights = &Depthwise<T, Arch>::backward_weights},
       .elementwise = elementwise_kernels<T, Arch>(),

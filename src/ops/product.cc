@@ -12,6 +12,7 @@ using base::ceil_div;
 
 // Blocks, flat around these figures on every CPU that was measured (perf/gemm_bench).
 constexpr std::size_t kRowsOfA = 240;                     // in one block: with kc of them 360 KiB of L2
+constexpr std::size_t kFinishedRows = 24;                 // at a time: with 64 columns of float 6 KiB of L1
 constexpr std::size_t kBytesOfB = std::size_t{1} << 20U;  // in packed panels, which all blocks of rows share
 
 /// k in one block: 64 columns of it are 96 KiB of L2.
@@ -41,6 +42,15 @@ Grid grid_of(std::size_t workers, std::size_t row_tiles, std::size_t panels) noe
 template <class P>
 constexpr std::size_t to_granules(std::size_t k) noexcept {
   return ceil_div(k, P::kGranule) * P::kGranule;
+}
+
+/// Vectors in a panel: more than B is packed for where a single tile has all rows, and reads B as it lies.
+template <class P>
+std::size_t width_of(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept {
+  std::size_t width = kernel.vectors;
+  if (job.pack_b == nullptr && job.packed_b.data == nullptr)
+    while (width < kernel.widest && job.m <= kernel.rows[width]) ++width;
+  return width;
 }
 
 /// What each column of a packed panel must start from: [vectors * lanes].
@@ -176,26 +186,35 @@ class Part {
                       : is_packed || P::kGranule > 1 ? static_cast<std::ptrdiff_t>(P::kGranule)
                                                      : job_.a.col_stride;
     args.k_depth = is_packed ? padded / P::kGranule : whole;
-    A tail[kernels::ProductKernel<P>::kMaxRows * P::kGranule];
-    const std::size_t tiles = ceil_div(rows.size(), kernel_.rows[vectors.size() - 1]);
-    for (std::size_t tile = 0; tile < tiles; ++tile) {
-      const Range part = part_of(rows.size(), tiles, tile);
-      const std::size_t row = rows.begin + part.begin;
+    // Tiles of equal height but for one row: the higher ones first. Finished a few at a time, while they are in L1.
+    const std::size_t highest = kernel_.rows[vectors.size() - 1], tiles = ceil_div(rows.size(), highest);
+    const std::size_t height = tiles == 1 ? rows.size() : rows.size() / tiles;
+    const std::size_t higher = tiles == 1 ? 0 : rows.size() - height * tiles;
+    const std::size_t at_a_time = finish_ ? std::max<std::size_t>(1, kFinishedRows / highest) : tiles;
+    A tail[kRowsOfA * P::kGranule];
+    for (std::size_t tile = 0, row = rows.begin; tile < tiles;) {
+      const std::size_t tile_rows = tile < higher ? height + 1 : height;
+      args.tiles = std::min(at_a_time, (tile < higher ? higher : tiles) - tile);
+      const std::size_t count = args.tiles * tile_rows;
       const A* const lying = static_cast<const A*>(job_.a.data) + static_cast<std::ptrdiff_t>(row) * job_.a.row_stride +
                              static_cast<std::ptrdiff_t>(depth.k.begin) * job_.a.col_stride;
-      args.a = is_packed ? scratch_.a + part.begin * packed_row : lying;
+      args.a = is_packed ? scratch_.a + (row - rows.begin) * packed_row : lying;
       if (P::kGranule > 1 && !is_packed && rest != 0) {
-        for (std::size_t i = 0; i < part.size(); ++i)
-          for (std::size_t q = 0; q < P::kGranule; ++q)
-            tail[i * P::kGranule + q] = q < rest ? lying[static_cast<std::ptrdiff_t>(i) * job_.a.row_stride +
-                                                         static_cast<std::ptrdiff_t>(whole * P::kGranule + q)]
-                                                 : A{};
+        copy_tail(lying + whole * P::kGranule, count, rest, tail);
         args.a_tail = tail;
       }
       args.c = job_.c + row * job_.c_stride + column;
-      kernel_.run[vectors.size() - 1][part.size() - 1](args);
-      if (finish_ && depth.last) finish(args.c, {row, row + part.size()}, {column, column + cols});
+      kernel_.run[vectors.size() - 1][tile_rows - 1](args);
+      if (finish_ && depth.last) finish(args.c, {row, row + count}, {column, column + cols});
+      tile += args.tiles;
+      row += count;
     }
+  }
+
+  // The last elements of rows of A, filled up to a granule.
+  void copy_tail(const A* from, std::size_t rows, std::size_t elements, A* to) const noexcept {
+    for (std::size_t i = 0; i < rows; ++i, from += job_.a.row_stride)
+      for (std::size_t q = 0; q < P::kGranule; ++q, ++to) *to = q < elements ? from[q] : A{};
   }
 
   void finish(C* c, Range rows, Range cols) const noexcept {
@@ -213,7 +232,7 @@ class Part {
       return a + b;
   }
 
-  static constexpr std::size_t kMaxColumns = 4 * 16;  // of the widest vectors there are
+  static constexpr std::size_t kMaxColumns = 4 * 16;  // of a packed panel, with the widest vectors there are
 
   const kernels::PackKernels& kernels_;
   const kernels::ProductKernel<P>& kernel_;
@@ -266,7 +285,7 @@ ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJ
 template <class P>
 void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
-  const Panels panels(job.n, kernel.lanes, kernel.vectors);
+  const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
   if (job.m == 0 || panels.count == 0) return;
   const Part<P> part(kernels, kernel, job, scratch, finish, panels);
   if (worker.count == 1) return part.run({0, job.m}, {0, panels.count});
