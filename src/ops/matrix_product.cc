@@ -234,7 +234,7 @@ class RoadOf {
     if (!a_lies_right) job_.pack_a = &ops::pack_a<Product, typename P::A>;
     if (packed != nullptr)
       job_.packed_b = {packed->data.data(), packed->start.data()};
-    else if (!std::is_same_v<B, C> || !std::is_same_v<typename P::B, B> || b.col_stride != 1)
+    else if (!std::is_same_v<B, C> || !std::is_same_v<typename P::B, B> || b.col_stride != 1 || packing_pays(config))
       job_.pack_b = &ops::pack_b<Product, typename P::B>;
 
     const ops::ScratchSize size = ops::scratch_size(*kernel_, job_);
@@ -272,6 +272,12 @@ class RoadOf {
   }
 
  private:
+  // Where B is large its rows lie pages apart, and enough rows of A come by.
+  static bool packing_pays(const GemmConfig& config) noexcept {
+    return config.m >= 128 && config.n >= 128 && config.k >= 128 &&
+           static_cast<double>(config.n) * static_cast<double>(config.k) * sizeof(B) >= 1 << 20;
+  }
+
   static std::size_t up_to_line(std::size_t elements) noexcept { return base::ceil_div(elements, 64) * 64; }
 
   const KernelTable* table_ = nullptr;
