@@ -1,7 +1,7 @@
 // udnn_gemm_peers: matrix multiplication of uDNN and of the best libraries, in one process, in turns.
 //
 //   tools/compare/make_peers.sh                           once: the libraries, into build/peers
-//   udnn_gemm_peers                                       everything, one thread; a quarter of an hour
+//   udnn_gemm_peers                                       everything, one thread; 4 minutes
 //   udnn_gemm_peers --type fp32 --shape mlp,64x64x64 -v   everybody's times
 //
 // Exit codes: 0 done, 1 it could not (uDNN's own result is wrong among them), 2 wrong command line.
@@ -9,8 +9,9 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <exception>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -149,7 +150,8 @@ Status run(const Options& options, const Plan& plan) {
     if (!file) return file.error();
     json = std::move(*file);
   }
-  fmt::print("{}; threads {}, rounds {}\n", cpu_text(), plan.race.threads, plan.race.rounds);
+  fmt::print("{}; threads {}, rounds {}, load {:.1f}\n", cpu_text(), plan.race.threads, plan.race.rounds,
+             load_average());
   for (const auto& subject : field->subjects) fmt::print("{:<13}{}\n", subject->name, subject->version);
   for (const Absent& absent : field->absent) fmt::print("{:<13}absent: {}\n", absent.name, absent.reason);
   fmt::print("\n{}", heading());
@@ -216,4 +218,9 @@ int main_of(int argc, char** argv) {
 }  // namespace
 }  // namespace udnn::peers
 
-int main(int argc, char** argv) { return udnn::peers::main_of(argc, argv); }
+int main(int argc, char** argv) try {
+  return udnn::peers::main_of(argc, argv);
+} catch (const std::exception& error) {  // of a package, or out of memory; uDNN itself returns Status
+  std::fprintf(stderr, "udnn_gemm_peers: %s\n", error.what());
+  return 1;
+}

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -30,8 +31,8 @@ using Dispatch = Kernel<A, B, C>*(int m, int n, int k, const int* lda, const int
 
 class Libxsmm final : public Subject {
  public:
-  Libxsmm(std::string its_version, const Library& library)
-      : Subject("LIBXSMM", std::move(its_version)), library_(library) {}
+  Libxsmm(std::string its_version, Library library)
+      : Subject("LIBXSMM", std::move(its_version)), library_(std::move(library)) {}
 
   Run prepare(Product& product, Form form) override {
     if (product.shape().multiply_adds() > kSmall) return {};

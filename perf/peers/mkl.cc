@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -52,7 +53,8 @@ Room room_of(std::size_t bytes) {
 
 class Mkl final : public Subject {
  public:
-  Mkl(std::string its_version, const Library& library) : Subject("MKL", std::move(its_version)), library_(library) {}
+  Mkl(std::string its_version, Library library)
+      : Subject("MKL", std::move(its_version)), library_(std::move(library)) {}
 
   Run prepare(Product& product, Form form) override {
     const bool packed = form == Form::kPacked;
@@ -69,7 +71,7 @@ class Mkl final : public Subject {
         break;
     }
     return u8s8_run(product, packed);
-  }
+  }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): what is allocated is in the function returned
 
  private:
   template <class T>
@@ -148,8 +150,8 @@ class Mkl final : public Subject {
 /// Kernels for one shape, made at run time: where MKL has none of its own it says so, and there is no Run.
 class MklJit final : public Subject {
  public:
-  MklJit(std::string its_version, const Library& library)
-      : Subject("MKL-jit", std::move(its_version)), library_(library) {}
+  MklJit(std::string its_version, Library library)
+      : Subject("MKL-jit", std::move(its_version)), library_(std::move(library)) {}
 
   Run prepare(Product& product, Form form) override {
     if (form == Form::kPacked) return {};

@@ -1,5 +1,6 @@
 // oneDNN: matmul, whose weights may be in a layout of its choice, and the older gemm functions.
 // Source: oneDNN 3, oneapi/dnnl/dnnl.h and dnnl_types.h (C interface); its strings and numbers are those of version 3.
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -119,8 +120,8 @@ class Matmul final : public Subject {
                k = static_cast<std::int64_t>(product.shape().k);
     const Codes codes = codes_of(product.type());
     auto held = std::make_shared<Held>();
-    const Handle a_layout = rows(*held, m, k, codes.a), plain_b = rows(*held, k, n, codes.b),
-                 c_layout = rows(*held, m, n, codes.c);
+    Handle a_layout = rows(*held, m, k, codes.a), plain_b = rows(*held, k, n, codes.b),
+           c_layout = rows(*held, m, n, codes.c);
     Handle b_layout = plain_b;
     if (form == Form::kPacked) {
       const Dims sizes = {k, n};
@@ -141,11 +142,11 @@ class Matmul final : public Subject {
     if (f_.query(matmul, kImplementationName, 0, &implementation) != kSuccess) return {};
     if (std::string_view(implementation).starts_with("ref")) return {};  // their oracle, not meant to be fast
 
-    const Handle a = memory(*held, a_layout, product.a());
+    Handle a = memory(*held, a_layout, product.a());
     Handle b = memory(*held, plain_b, product.b());
     if (form == Form::kPacked) b = reordered(*held, plain_b, b, f_.layout_in(matmul, kWeightsLayout, 0));
-    const Handle c = memory(*held, c_layout, product.c());
-    const Handle scratchpad = memory(*held, f_.layout_in(matmul, kScratchpadLayout, 0), kAllocate);
+    Handle c = memory(*held, c_layout, product.c());
+    Handle scratchpad = memory(*held, f_.layout_in(matmul, kScratchpadLayout, 0), kAllocate);
     if (a == nullptr || b == nullptr || c == nullptr || scratchpad == nullptr) return {};
     Handle primitive = nullptr;
     const int created = f_.primitive_create(&primitive, matmul);
@@ -159,7 +160,7 @@ class Matmul final : public Subject {
   }
 
  private:
-  static inline void* const kAllocate = reinterpret_cast<void*>(~std::uintptr_t{0});  // memory of the library's own
+  static inline void* const kAllocate = std::bit_cast<void*>(~std::uintptr_t{0});  // memory of the library's own
 
   struct Codes {
     int a, b, c;
@@ -196,7 +197,7 @@ class Matmul final : public Subject {
 
   /// `from` once more, in the layout `to`.
   Handle reordered(Held& held, Handle from_layout, Handle from, const void* to_layout) const {
-    const Handle to = memory(held, to_layout, kAllocate);
+    Handle to = memory(held, to_layout, kAllocate);
     Handle description = nullptr, reorder = nullptr;
     const int status = f_.reorder_create(&description, from_layout, engine_, to_layout, engine_, nullptr);
     if (held.add(status, description, f_.description_destroy) == nullptr || to == nullptr) return nullptr;
@@ -207,7 +208,7 @@ class Matmul final : public Subject {
   }
 
   const Functions f_;
-  const Handle engine_, stream_;
+  Handle engine_, stream_;
 };
 
 /// dnnl_sgemm and dnnl_gemm_u8s8s32: no objects, B packed inside.

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,13 +27,13 @@ std::uint16_t bf16_code(std::int32_t value) {
 
 std::uint16_t f16_code(std::int32_t value) {
   if (value == 0) return 0;
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
   const std::uint32_t exponent = ((bits >> 23U) & 255U) - 127 + 15;
   return static_cast<std::uint16_t>((bits >> 16U & 0x8000U) | exponent << 10U | (bits >> 13U & 1023U));
 }
 
 double f16_value(std::uint16_t code) {
-  const int exponent = code >> 10U & 31U;
+  const auto exponent = static_cast<int>(code >> 10U & 31U);
   const double mantissa = code & 1023U;
   if (exponent == 31) return std::numeric_limits<double>::quiet_NaN();  // or an infinity: no sum of ours either way
   const double magnitude = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
@@ -57,15 +58,18 @@ void store(Type type, std::int32_t value, std::byte* to) {
 
 /// Fills both forms of one operand with integers from `least` to `most`.
 Status fill(Type type, std::size_t bytes, std::size_t count, int least, int most, std::mt19937& random,
-            std::vector<std::int32_t>& values, base::AlignedArray<std::byte>& codes) {
+            base::AlignedArray<std::int32_t>& values, base::AlignedArray<std::byte>& codes) {
   auto room = base::AlignedArray<std::byte>::create({bytes * count + kSlack});
   if (!room) return room.error();
+  auto integers = base::AlignedArray<std::int32_t>::create({count});
+  if (!integers) return integers.error();
   codes = std::move(*room);
-  values.resize(count);
+  values = std::move(*integers);
   const auto span = static_cast<std::uint32_t>(most - least + 1);
   for (std::size_t i = 0; i < count; ++i) {
-    values[i] = least + static_cast<std::int32_t>((std::uint64_t{random()} * span) >> 32U);
-    store(type, values[i], codes.data() + i * bytes);
+    const std::int32_t value = least + static_cast<std::int32_t>((std::uint64_t{random()} * span) >> 32U);
+    values.data()[i] = value;
+    store(type, value, codes.data() + i * bytes);
   }
   return {};
 }
@@ -120,12 +124,13 @@ bool Product::c_is_right(bool f16) const {
 }
 
 bool Product::is_plain_product(bool f16) const {
+  const std::int32_t* const a = a_values_.data();
+  const std::int32_t* const b = b_values_.data();
   std::vector<std::int64_t> row(shape_.n);
   for (std::size_t i = 0; i < shape_.m; ++i) {
     row.assign(shape_.n, 0);
     for (std::size_t k = 0; k < shape_.k; ++k)
-      for (std::size_t j = 0; j < shape_.n; ++j)
-        row[j] += std::int64_t{a_values_[i * shape_.k + k]} * b_values_[k * shape_.n + j];
+      for (std::size_t j = 0; j < shape_.n; ++j) row[j] += std::int64_t{a[i * shape_.k + k]} * b[k * shape_.n + j];
     for (std::size_t j = 0; j < shape_.n; ++j)
       if (row[j] != c_at(i * shape_.n + j, f16)) return false;
   }
@@ -133,14 +138,16 @@ bool Product::is_plain_product(bool f16) const {
 }
 
 bool Product::agrees_on_a_vector(bool f16) const {
+  const std::int32_t* const a = a_values_.data();
+  const std::int32_t* const b = b_values_.data();
   std::mt19937 random(1);
   std::vector<std::int64_t> r(shape_.n), br(shape_.k);
-  for (std::int64_t& value : r) value = random() >> 16U;
+  for (std::int64_t& value : r) value = static_cast<std::int64_t>(random() >> 16U);
   for (std::size_t k = 0; k < shape_.k; ++k)
-    for (std::size_t j = 0; j < shape_.n; ++j) br[k] += b_values_[k * shape_.n + j] * r[j];
+    for (std::size_t j = 0; j < shape_.n; ++j) br[k] += b[k * shape_.n + j] * r[j];
   for (std::size_t i = 0; i < shape_.m; ++i) {
     std::int64_t want = 0, found = 0;
-    for (std::size_t k = 0; k < shape_.k; ++k) want += a_values_[i * shape_.k + k] * br[k];
+    for (std::size_t k = 0; k < shape_.k; ++k) want += a[i * shape_.k + k] * br[k];
     for (std::size_t j = 0; j < shape_.n; ++j) {
       const std::int64_t value = c_at(i * shape_.n + j, f16);
       if (value == std::numeric_limits<std::int64_t>::min()) return false;

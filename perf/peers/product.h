@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "src/base/aligned_array.h"
 #include "udnn/status.h"
@@ -78,7 +77,7 @@ class Product {
 
   const TypeTraits* traits_ = nullptr;
   Shape shape_;
-  std::vector<std::int32_t> a_values_, b_values_;
+  base::AlignedArray<std::int32_t> a_values_, b_values_;
   base::AlignedArray<std::byte> a_, b_, c_;
 };
 

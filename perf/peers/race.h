@@ -1,8 +1,8 @@
 // perf/peers/race.h: everybody does the same product, in turns.
 //
 // In each round everybody has one turn, each time somebody else first; what disturbs the machine for a while disturbs
-// all. A turn is one call that brings the caches to where they would be, then enough of them to fill 2 ms. Before the
-// first round and after the last, every result is checked.
+// all. A turn is one call that brings the caches to where they would be, then enough of them to fill 2 ms of CPU time
+// (on several threads, of the wall's). Before the first round and after the last, every result is checked.
 #pragma once
 
 #include <cstddef>

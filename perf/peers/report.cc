@@ -1,6 +1,7 @@
 #include "perf/peers/report.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -30,10 +31,10 @@ std::string_view text_of(Outcome outcome) {
 
 /// Gop/s and % of the peak; blanks and dashes for who is not there.
 std::string speed_text(const Race& race, const Entrant* entrant) {
-  if (entrant == nullptr) return fmt::format("{:>9}{:>5}", "-", "-");
+  if (entrant == nullptr) return fmt::format("{:>9} {:>4}", "-", "-");
   const double gops = race.gops(*entrant);
-  if (race.peak_gops == 0) return fmt::format("{:>9.1f}{:>5}", gops, "-");
-  return fmt::format("{:>9.1f}{:>5.0f}", gops, 100 * gops / race.peak_gops);
+  if (race.peak_gops == 0) return fmt::format("{:>9.1f} {:>4}", gops, "-");
+  return fmt::format("{:>9.1f} {:>4.0f}", gops, 100 * gops / race.peak_gops);
 }
 
 std::string entrant_text(const Race& race, const Entrant& entrant) {
@@ -77,7 +78,8 @@ base::Value entrant_value(const Race& race, const Entrant& entrant) {
   auto value = base::Value::object({{"name", entrant.subject->name}, {"outcome", text_of(entrant.outcome)}});
   if (entrant.outcome == Outcome::kWrong) return value;
   const Quartiles quartiles = quartiles_of(entrant.call_ns);
-  value.set("median_ns", quartiles.median).set("low_quartile_ns", quartiles.low);
+  value.set("median_ns", quartiles.median);
+  value.set("low_quartile_ns", quartiles.low);
   value.set("high_quartile_ns", quartiles.high);
   value.set("gops", race.gops(entrant));
   auto rounds = base::Value::array();
@@ -130,6 +132,11 @@ std::string cpu_text() {
     if (value_of("model")) model = line.substr(line.find(": ") + 2);
   }
   return family.empty() ? name : fmt::format("{}, family {} model {}", name, family, model);
+}
+
+double load_average() {
+  double minutes[1] = {};
+  return getloadavg(minutes, 1) == 1 ? minutes[0] : -1;
 }
 
 std::string heading() {
@@ -195,6 +202,7 @@ base::Value report_value(std::span<const Race> races, const Field& field, const 
                               {"compiler", __VERSION__},
                               {"threads", options.threads},
                               {"rounds", options.rounds},
+                              {"load_average", load_average()},
                               {"subjects", std::move(subjects)},
                               {"absent", std::move(absent)},
                               {"peaks", std::move(peaks)},

@@ -17,10 +17,13 @@ std::string row_text(const Race& race, bool all);
 /// For each type and form: geometric means of the ratios and the worst row. Empty where uDNN met nobody.
 std::string summary_text(std::span<const Race> races);
 
-/// CPU, date, compiler, versions, every time.
+/// CPU, date, compiler, load, versions, every time.
 base::Value report_value(std::span<const Race> races, const Field& field, const RaceOptions& options);
 
 /// "AMD EPYC, family 26 model 2"; "unknown CPU" where the system does not say.
 std::string cpu_text();
+
+/// Of the last minute: what waited for a CPU, this program included. -1 where the system does not say.
+double load_average();
 
 }  // namespace udnn::peers

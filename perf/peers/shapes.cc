@@ -22,14 +22,14 @@ void add_layer(std::vector<Shape>& shapes, std::size_t batch, std::size_t inputs
 std::vector<ShapeGroup> make_groups() {
   std::vector<Shape> squares, mlp, lenet;
   for (std::size_t side = 8; side <= 2048; side *= 2) squares.push_back({side, side, side});
-  for (const std::size_t batch : {64, 128}) {
+  for (const std::size_t batch : {std::size_t{64}, std::size_t{128}}) {
     add_layer(mlp, batch, 784, 512, true);
     add_layer(mlp, batch, 512, 512, false);
     add_layer(mlp, batch, 512, 10, false);
   }
   // One image of each convolution, with pixels and with channels as rows; their gradients for weights and data.
   lenet = {{576, 6, 25}, {6, 576, 25}, {25, 6, 784}, {100, 16, 150}, {16, 64, 150}, {150, 16, 100}, {100, 150, 16}};
-  for (const std::size_t batch : {64, 128}) {
+  for (const std::size_t batch : {std::size_t{64}, std::size_t{128}}) {
     add_layer(lenet, batch, 400, 120, false);
     add_layer(lenet, batch, 120, 84, false);
     add_layer(lenet, batch, 84, 10, false);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "perf/peers/library.h"
 #include "perf/peers/subject.h"
@@ -28,8 +29,10 @@ using RunOperator = int(Operator, Pool);
 
 class Xnnpack final : public Subject {
  public:
-  Xnnpack(std::string its_version, const Library& library, Pool pool, bool for_f16)
-      : Subject(for_f16 ? "XNNPACK-f16" : "XNNPACK", std::move(its_version), for_f16), library_(library), pool_(pool) {}
+  Xnnpack(std::string its_version, Library library, Pool pool, bool for_f16)
+      : Subject(for_f16 ? "XNNPACK-f16" : "XNNPACK", std::move(its_version), for_f16),
+        library_(std::move(library)),
+        pool_(pool) {}
 
   Run prepare(Product& product, Form form) override {
     if (form == Form::kCall) return {};
@@ -66,7 +69,7 @@ class Xnnpack final : public Subject {
   }
 
   const Library library_;
-  const Pool pool_;
+  Pool pool_;
 };
 
 }  // namespace
@@ -82,7 +85,7 @@ Result<Subjects> make_xnnpack(const Setup& setup) {
   if (Status s = library->need("xnn_initialize", initialize); !s.ok()) return s;
   if (Status s = pools->need("pthreadpool_create", make_pool); !s.ok()) return s;
   if (initialize(nullptr) != kSuccess) return Status(StatusCode::kUnsupported, "XNNPACK: refuses this CPU");
-  const Pool pool = setup.threads == 1 ? nullptr : make_pool(static_cast<std::size_t>(setup.threads));
+  Pool pool = setup.threads == 1 ? nullptr : make_pool(static_cast<std::size_t>(setup.threads));
   Subjects subjects;
   for (const bool for_f16 : {false, true})
     subjects.push_back(std::make_unique<Xnnpack>(package_of(folder), *library, pool, for_f16));
