@@ -1,54 +1,54 @@
-// uDNN itself. A batch of products is one region of its team, as the layers of a step are.
-#include <cstddef>
+// uDNN itself, as udnn/gemm.h offers it.
 #include <memory>
+#include <utility>
 
 #include "perf/peers/subject.h"
 #include "src/machine/isa.h"
-#include "src/ops/gemm.h"
-#include "udnn/team.h"
+#include "udnn/gemm.h"
 
 namespace udnn::peers {
 
 namespace {
 
-template <class T>
-Run prepare_gemm(const kernels::KernelTable& table, const Team& team, Product& product) {
-  const auto gemm = ops::Gemm<T>::create(table);
-  if (!gemm) return {};
+template <class P>
+Run prepare_gemm(int threads, Product& product, Form form) {
   const Shape shape = product.shape();
-  const ops::GemmOperands<T> operands = {.m = shape.m,
-                                         .n = shape.n,
-                                         .k = shape.k,
-                                         .a = product.a<T>(),
-                                         .a_row_stride = static_cast<std::ptrdiff_t>(shape.k),
-                                         .a_k_stride = 1,
-                                         .b = product.b<T>(),
-                                         .b_stride = shape.n,
-                                         .bias = nullptr,
-                                         .c = product.c<T>(),
-                                         .c_stride = shape.n,
-                                         .accumulate = false};
-  return [op = *gemm, team, operands](std::size_t times) {
-    team.run([&](Worker& worker) {
-      for (std::size_t i = 0; i < times; ++i) op.run(worker, operands, {});
-    });
+  const GemmConfig config{.m = shape.m, .n = shape.n, .k = shape.k, .threads = threads};
+  const auto* const b = product.b<typename P::B>();
+  Result<Gemm<P>> made = [&] {
+    if (form == Form::kCall) return Gemm<P>::create(config);
+    const auto packed = PackedMatrix<P>::create({.k = shape.k, .n = shape.n}, b);
+    return packed ? Gemm<P>::create(config, *packed) : Result<Gemm<P>>(packed.error());
+  }();
+  if (!made) return {};
+  const GemmOperands<P> operands{.a = product.a<typename P::A>(), .b = b, .c = product.c<typename P::C>()};
+  return [gemm = std::make_shared<Gemm<P>>(std::move(*made)), operands](std::size_t times) {
+    for (std::size_t i = 0; i < times; ++i) gemm->run(operands);
   };
 }
 
 class Udnn final : public Subject {
  public:
-  Udnn(const kernels::KernelTable& table, const Team& team) : Subject("uDNN", table.isa), table_(table), team_(team) {}
+  Udnn(const char* isa, int threads) : Subject("uDNN", isa), threads_(threads) {}
 
   Run prepare(Product& product, Form form) override {
-    if (form == Form::kPacked) return {};
-    if (product.type() == Type::kF32) return prepare_gemm<float>(table_, team_, product);
-    if (product.type() == Type::kF64) return prepare_gemm<double>(table_, team_, product);
+    switch (product.type()) {
+      case Type::kF64:
+        return prepare_gemm<product::F64>(threads_, product, form);
+      case Type::kF32:
+        return prepare_gemm<product::F32>(threads_, product, form);
+      case Type::kBf16:
+        return prepare_gemm<product::BF16>(threads_, product, form);
+      case Type::kU8S8:
+        return prepare_gemm<product::U8S8>(threads_, product, form);
+      case Type::kF16:
+        return prepare_gemm<product::F16>(threads_, product, form);
+    }
     return {};
   }
 
  private:
-  const kernels::KernelTable& table_;
-  Team team_;
+  int threads_;
 };
 
 }  // namespace
@@ -56,10 +56,8 @@ class Udnn final : public Subject {
 Result<Subjects> make_udnn(const Setup& setup) {
   const auto table = machine::chosen_kernel_table();
   if (!table) return table.error();
-  const auto team = Team::create(setup.threads);
-  if (!team) return team.error();
   Subjects subjects;
-  subjects.push_back(std::make_unique<Udnn>(**table, *team));
+  subjects.push_back(std::make_unique<Udnn>((*table)->isa, setup.threads));
   return subjects;
 }
 
