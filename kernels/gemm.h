@@ -8,7 +8,7 @@
 //                    +-------+-------+-------+-------+     generic, 4 x 2: 8 + 2 + 1 + 1 product = 12 of 16
 //
 // At least 8 accumulators are wanted: 2 FMAs per cycle, each waiting 4 cycles for the one before it. So narrow tiles
-// are high: up to 14 x 1, and those of one row wide: up to 1 x 16. Neither A nor B needs to be packed: a row of b is
+// are high: up to 16 x 1, and those of one row wide: up to 1 x 16. Neither A nor B needs to be packed: a row of b is
 // read in order, and so is a. Only products of narrow types want the neighbours in k side by side in b, and its rows
 // filled up to whole vectors.
 //

@@ -73,7 +73,7 @@ using GemmArgs = ProductArgs<PlainProduct<T>>;
 template <class P>
 struct ProductKernel {
   static constexpr std::size_t kMaxVectors = 16;
-  static constexpr std::size_t kMaxRows = 14;
+  static constexpr std::size_t kMaxRows = 16;
 
   std::size_t lanes;              ///< columns in one vector
   std::size_t vectors;            ///< in the widest tile of several rows: what B is packed for

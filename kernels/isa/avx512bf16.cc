@@ -13,7 +13,7 @@ extern const ProductKernel<S8S8Product> kAvx512VnniS8S8;
 
 namespace {
 
-constexpr ProductKernel<Bf16DotProduct> kBf16Dot = product_kernel<Bf16DotProduct, Avx512Bf16, 14, 12, 8, 6>();
+constexpr ProductKernel<Bf16DotProduct> kBf16Dot = product_kernel<Bf16DotProduct, Avx512Bf16, 16, 12, 8, 6>();
 
 }  // namespace
 

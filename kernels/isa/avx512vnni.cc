@@ -11,9 +11,9 @@ extern const PackKernels kAvx512Pack;
 
 // Shared with avx512bf16.cc.
 extern constinit const ProductKernel<U8S8Product> kAvx512VnniU8S8 =
-    product_kernel<U8S8Product, Avx512Vnni, 14, 10, 8, 6>();
+    product_kernel<U8S8Product, Avx512Vnni, 16, 10, 8, 6>();
 extern constinit const ProductKernel<S8S8Product> kAvx512VnniS8S8 =
-    product_kernel<S8S8Product, Avx512Vnni, 14, 10, 8, 6>();
+    product_kernel<S8S8Product, Avx512Vnni, 16, 10, 8, 6>();
 
 extern constinit const KernelTable kAvx512VnniKernels{
     .isa = "avx512vnni",

@@ -283,6 +283,33 @@ ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJ
 }
 
 template <class P>
+OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept {
+  static constexpr std::ptrdiff_t kNoOffset = 0;
+  OneCall<P> call;
+  const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
+  if (job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr || job.k > kDepth<P> ||
+      job.k % P::kGranule != 0)
+    return call;
+  const std::size_t vectors = panels.all_vectors, tiles = ceil_div(job.m, kernel.rows[vectors - 1]);
+  if (job.m % tiles != 0) return call;
+  const bool is_packed = job.packed_b.data != nullptr;
+  call.run = kernel.run[vectors - 1][job.m / tiles - 1];
+  call.args.k_depth = job.k / P::kGranule;
+  call.args.k_outer = 1;
+  call.args.offsets = &kNoOffset;
+  call.args.a_row_stride = job.a.row_stride;
+  call.args.a_k_stride = P::kGranule > 1 ? static_cast<std::ptrdiff_t>(P::kGranule) : job.a.col_stride;
+  call.args.b = job.packed_b.data;
+  call.args.b_stride = is_packed ? vectors * kernel.lanes * P::kGranule : static_cast<std::size_t>(job.b.row_stride);
+  if (kNeedsStart<P>) call.args.bias = job.packed_b.start;
+  call.args.c_stride = job.c_stride;
+  call.args.cols = job.n;
+  call.args.accumulate = job.accumulate;
+  call.args.tiles = tiles;
+  return call;
+}
+
+template <class P>
 void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
@@ -305,6 +332,8 @@ void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels
                          PackB<kernels::P>, std::size_t, std::size_t, kernels::P::B*, kernels::P::C*) noexcept;   \
   template ScratchSize scratch_size(const kernels::ProductKernel<kernels::P>&,                                    \
                                     const ProductJob<kernels::P>&) noexcept;                                      \
+  template OneCall<kernels::P> one_call(const kernels::ProductKernel<kernels::P>&,                                \
+                                        const ProductJob<kernels::P>&) noexcept;                                  \
   template void multiply(Worker&, const kernels::PackKernels&, const kernels::ProductKernel<kernels::P>&,         \
                          const ProductJob<kernels::P>&, const ProductScratch<kernels::P>&,                        \
                          Finish<kernels::P::C>) noexcept

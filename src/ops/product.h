@@ -91,6 +91,15 @@ struct ProductScratch {
   typename P::C* start = nullptr;
 };
 
+/// A product that one call of its kernel computes: everything but a, c, bias, and b where it is not packed.
+template <class P>
+struct OneCall {
+  void (*run)(const kernels::ProductArgs<P>& args) noexcept = nullptr;  ///< null: it takes more than one
+  kernels::ProductArgs<P> args{};
+};
+template <class P>
+OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept;
+
 /// Called by every worker, with a scratch of its own; does not end with a barrier. Allocates nothing.
 /// Pieces for `finish`: tiles where they are as wide as a gapless c, else the rows of each tile.
 template <class P>
