@@ -156,11 +156,29 @@ TEST(Engine, RefusesABlockThatDoesNotDivideWhatIsSummed) {
   };
   EXPECT_EQ(refusal("w=mxfp8, input.a=mxfp8, fc1.a=mxfp8, fc1.e=mxfp8, g=mxfp8, m=mxfp8"), "accepted");
   EXPECT_EQ(refusal("a=mxfp8"),
-            "fc2.a: 10 values in a row are no multiple of the 32 in a block of mxfp8, expected another format there");
+            "blocks that do not divide their rows: fc2.a (10 in a row, 32 in a block of mxfp8); expected other formats "
+            "there, for example: fc2.a=bf16");
   EXPECT_EQ(refusal("fc2.e=bfp4/4"),
-            "fc2.e: 10 values in a row are no multiple of the 4 in a block of bfp4/4, expected another format there");
-  EXPECT_EQ(refusal("fc1.w=bfp4/48"),
-            "fc1.w: 64 values in a row are no multiple of the 48 in a block of bfp4/48, expected another format there");
+            "blocks that do not divide their rows: fc2.e (10 in a row, 4 in a block of bfp4/4); expected other formats "
+            "there, for example: fc2.e=bf16");
+  EXPECT_EQ(refusal("fc1.w=bfp4/48, fc2.a=mxfp4, input.a=bfp8/5"),
+            "blocks that do not divide their rows: input.a (64 in a row, 5 in a block of bfp8/5), fc1.w (64 in a row, "
+            "48 in a block of bfp4/48), fc2.a (10 in a row, 32 in a block of mxfp4); expected other formats there, for "
+            "example: input.a=bf16, fc1.w=bf16, fc2.a=bf16");
+  EXPECT_EQ(refusal("fc1.w=bfp4/48, fc2.a=mxfp4, input.a=bfp8/5, input.a=bf16, fc1.w=bf16, fc2.a=bf16"), "accepted");
+}
+
+// A window's largest comes to share a block with the largest of others, and is rounded to what they leave it.
+TEST(Engine, RoundsWhatMaxPoolingBringsTogether) {
+  const auto engine = engine_of(config_of("4x4x1 - maxpool 2", "all=fp32, a=bfp4/4", 1));
+  Samples samples(*engine, 1);
+  samples.values = {0, 0, 0, 56, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0};
+  std::vector<double> y(4);
+  Team::create(2)->run([&](Worker& worker) {
+    engine->draw_weights(worker, network::kInferenceStep);
+    engine->infer(worker, {.source = &samples.source, .first = 0, .count = 1}, y.data(), nullptr, nullptr);
+  });
+  EXPECT_EQ(y, (std::vector<double>{0, 56, 0, 40}));
 }
 
 TEST(Engine, HasTheGradientsOfItsLossForEverySmoothActivation) {

@@ -110,6 +110,27 @@ TEST(Format, SaysWhatIsWrongAndWhere) {
        "mxfp4, mxint8, nvfp4, positN.E, po2N, t2, b1"},
       {"ffx2.6", "\"ffx2.6\": unknown format 'ffx2.6' at column 1, did you mean 'fx2.6'?"},
       {"FP16", "\"FP16\": unknown format 'FP16' at column 1, did you mean 'fp16'?"},
+      {"posit16", "\"posit16\": unknown format 'posit16' at column 1, did you mean 'posit16.2'?"},
+      {"bfp8", "\"bfp8\": unknown format 'bfp8' at column 1, did you mean 'bfp8/32'?"},
+      {"fx2", "\"fx2\": unknown format 'fx2' at column 1, did you mean 'fx2.6'?"},
+      {"fx2,6", "\"fx2,6\": unknown format 'fx2,6' at column 1, did you mean 'fx2.6'?"},
+      {"f5", "\"f5\": unknown format 'f5' at column 1, did you mean 'f5.2'?"},
+      {"float32", "\"float32\": unknown format 'float32' at column 1, did you mean 'fp32'?"},
+      {"bfloat16", "\"bfloat16\": unknown format 'bfloat16' at column 1, did you mean 'bf16'?"},
+      {"half", "\"half\": unknown format 'half' at column 1, did you mean 'fp16'?"},
+      {"double", "\"double\": unknown format 'double' at column 1, did you mean 'fp64'?"},
+      {"fp8", "\"fp8\": unknown format 'fp8' at column 1, did you mean 'e4m3' or 'e5m2'?"},
+      {"fp4", "\"fp4\": unknown format 'fp4' at column 1, did you mean 'e2m1' or 'mxfp4'?"},
+      {"E4M3", "\"E4M3\": unknown format 'E4M3' at column 1, did you mean 'e4m3'?"},
+      {"float8_e4m3fn", "\"float8_e4m3fn\": unknown format 'float8_e4m3fn' at column 1, did you mean 'e4m3'?"},
+      {"ternary", "\"ternary\": unknown format 'ternary' at column 1, did you mean 't2'?"},
+      {"b111", "\"b111\": unknown format 'b111' at column 1, did you mean 'b1'?"},
+      {"mxfp5",
+       "\"mxfp5\": unknown format 'mxfp5' at column 1, expected one of mxfp8, mxfp8e5m2, mxfp6, mxfp6e3m2, mxfp4, "
+       "mxint8"},
+      {"posit16.1:rne",
+       "\"posit16.1:rne\": modifier 'rne' does not apply to posit16.1 at column 11, expected none: posit16.1 rounds in "
+       "its own way"},
       {"fx2.6:ftz",
        "\"fx2.6:ftz\": modifier 'ftz' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, "
        "odd, sr, sat, "

@@ -82,6 +82,8 @@ refuses 1 '1\nabc\n3\n' "udnn: stdin: line 2: 'abc', expected a number, as 0.1, 
 refuses 1 '1\n\n3\n' "udnn: stdin: line 2: '', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3
 refuses 1 '1\n2\n3 4\n' "udnn: stdin: line 3: '3 4', expected a number, as 0.1, 1e-3 or 0x1.8p-2" round e4m3 --json --stats
 
+refuses 1 '1\n1e400\n' "udnn: stdin: line 2: '1e400' is beyond the largest double, 1.7976931348623157e+308; expected a double, or inf" round e4m3
+
 # What is no format: the text, a caret under the fault, the nearest spelling.
 refuses 1 1 $'udnn: "fx2.6:srr": unknown modifier \'srr\' at column 7, did you mean \'sr\'?\nfx2.6:srr\n      ^' round fx2.6:srr
 refuses 1 1 $'udnn: "e4m4": unknown format \'e4m4\' at column 1, did you mean \'e4m3\'?\ne4m4\n^' round e4m4

@@ -9,6 +9,7 @@
 #include "src/data/registry.h"
 #include "src/data/tensor_file.h"
 #include "src/network/model.h"
+#include "tools/format_argument.h"
 #include "tools/source.h"
 #include "tools/verb.h"
 
@@ -97,8 +98,8 @@ Result<network::NetworkDescription> network_of(const ImportOptions& options) {
 Status import_model(const ImportOptions& options) {
   auto description = network_of(options);
   if (!description) return description.error();
-  auto precision = Precision::parse(options.precision);
-  if (!precision) return base::invalid("--precision: {}", precision.error().message());
+  auto precision = precision_argument(options.precision);
+  if (!precision) return precision.error();
 
   const auto tensors = data::read_tensors(options.weights);
   if (!tensors) return tensors.error();

@@ -1,10 +1,11 @@
-// tools/format_argument.h: a format on the command line, and what its verb says when it is none.
+// tools/format_argument.h: formats on the command line, and what a verb says when they are none.
 #pragma once
 
 #include <string>
 
 #include "src/base/one_line.h"
 #include "udnn/format.h"
+#include "udnn/precision.h"
 
 namespace udnn::tools {
 
@@ -14,6 +15,15 @@ inline Result<Format> format_argument(const std::string& given) {
   auto format = parse_format(text);
   if (format) return format;
   return Status(format.error().code(), format.error().message() + '\n' + point_at_fault(text, format.error()));
+}
+
+/// The same for --precision.
+inline Result<Precision> precision_argument(const std::string& given) {
+  const std::string text = base::one_line(given);
+  auto precision = Precision::parse(text);
+  if (precision) return precision;
+  const Status& error = precision.error();
+  return Status(error.code(), "--precision: " + error.message() + '\n' + point_at_fault(text, error));
 }
 
 }  // namespace udnn::tools

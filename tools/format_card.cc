@@ -95,7 +95,7 @@ std::string heights(std::span<const Count> counts) {
 }
 
 base::Value count_value(Count count) {
-  constexpr auto kMost = static_cast<Count>(std::numeric_limits<std::int64_t>::max());  // an integer of JSON ends there
+  constexpr Count kMost = Count{1} << 53U;  // those who read numbers read doubles: beyond, it is a text
   return count <= kMost ? base::Value(static_cast<std::int64_t>(count)) : base::Value(fmt::format("{}", count));
 }
 
@@ -163,6 +163,41 @@ report::Cell optional_cell(double value) { return value == 0 ? report::Cell("non
 
 report::Cell yes_or_no(bool is) { return {is ? "yes" : "no", base::Value(is)}; }
 
+/// The modifier of a kind that the format has, written or not.
+std::string_view modifier_of(numbers::ModifierKind kind, int value, const Format& format) {
+  for (const numbers::ModifierRow& row : numbers::modifier_table())
+    if (row.kind == kind && row.value == value && applies(row, format)) return row.spelling;
+  return "its own";
+}
+std::string rounding_of(const Format& format) {
+  const auto spelling = modifier_of(numbers::ModifierKind::kRounding, static_cast<int>(format.rounding), format);
+  const bool has_bits = format.rounding == Rounding::kStochastic && format.random_bits != 32;
+  return has_bits ? fmt::format("{}{}", spelling, format.random_bits) : std::string(spelling);
+}
+std::string overflow_of(const Format& format) {
+  return std::string(modifier_of(numbers::ModifierKind::kOverflow, static_cast<int>(format.overflow), format));
+}
+
+/// What a block's scale can be: its standard, its ends, and how many share it.
+std::string block_scale_text(const Format& format) {
+  double least = 0, largest = 0;
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto value = numbers::block_scale_value(format, static_cast<std::uint8_t>(byte));
+    if (!value || !(*value > 0)) continue;  // NaN
+    if (least == 0 || *value < least) least = *value;
+    largest = std::max(largest, *value);
+  }
+  const bool is_nvfp4 = format.family == Family::kNvfp4;
+  return fmt::format("one for {} neighbours: {}, {:a} to {:a}{}; what is shown is at scale 1", format.block,
+                     is_nvfp4 ? "e4m3" : "E8M0", least, largest, is_nvfp4 ? ", times a float for the tensor" : "");
+}
+
+std::string scale_text(const Format& format, const FormatTraits& t) {
+  if (format.scale_rule == ScaleRule::kFixed) return fmt::format("{}, given", format.scale_value);
+  if (format.block != 0) return block_scale_text(format);
+  return t.is_dynamic ? "from the values; what is shown is at scale 1" : "none to choose";
+}
+
 std::string missing_text(const Format& a, const Format& b, const ValueSet& of, const ValueSet& in) {
   const std::string title = fmt::format("in {}, not in {}: ", to_string(a), to_string(b));
   const Missing missing = Missing::of(of, in, kFew);
@@ -202,7 +237,10 @@ base::Value card_value(const Format& format) {
                                            {"significant_bits", t.significant_bits},
                                            {"has_infinity", t.has_infinity},
                                            {"has_nan", t.has_nan},
-                                           {"is_dynamic", t.is_dynamic}});
+                                           {"is_dynamic", t.is_dynamic},
+                                           {"block", format.block == 0 ? base::Value() : base::Value(format.block)},
+                                           {"rounding", rounding_of(format)},
+                                           {"overflow", overflow_of(format)}});
   const ValueSet set = ValueSet::of(format);
   facts.set("finite_values", count_value(set.size()));
   facts.set("number_line", number_line_value(set));
@@ -223,7 +261,9 @@ std::string card_text(const Format& format) {
     text += fmt::format("{:<20}{}\n", what, value);
   };
   line("format", to_string(format));
-  line("bits", fmt::format("{}", storage_bits(format)));
+  line("bits", format.block == 0 ? fmt::format("{}", storage_bits(format))
+                                 : fmt::format("{}: {} for a value, and 8 for the scale of {}", storage_bits(format),
+                                               format.bits, format.block));
   line("finite values", fmt::format("{}", set.size()));
   line("range", fmt::format("{} to {}", t.lowest + 0.0, largest_text(format, t)));
   if (is_float) line("smallest normal", number(t.smallest_normal));
@@ -231,9 +271,7 @@ std::string card_text(const Format& format) {
   line("spacing at 1", number(t.spacing_at_one));
   line("significant bits", fmt::format("{}", t.significant_bits));
   line("infinity, NaN", fmt::format("{}, {}", t.has_infinity ? "yes" : "no", t.has_nan ? "yes" : "no"));
-  line("scale", t.is_dynamic                             ? "from the values; what is shown is at scale 1"
-                : format.scale_rule == ScaleRule::kFixed ? fmt::format("{}, given", format.scale_value)
-                                                         : "none to choose");
+  line("scale", scale_text(format, t));
   line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
   line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
   line("carrier", carrier_of(format));
@@ -275,6 +313,8 @@ std::string pair_text(const Format& a, const Format& b) {
   row("infinity", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_infinity); });
   row("NaN", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_nan); });
   row("-0", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_negative_zero); });
+  row("rounding", [](const Format& f, const FormatTraits&, const ValueSet&) { return rounding_of(f); });
+  row("overflow", [](const Format& f, const FormatTraits&, const ValueSet&) { return overflow_of(f); });
   row("scale", [](const Format& f, const FormatTraits& t, const ValueSet&) {
     return report::Cell(t.is_dynamic                        ? std::string("from the values; here 1")
                         : f.scale_rule == ScaleRule::kFixed ? fmt::format("{}", f.scale_value)

@@ -171,7 +171,8 @@ void add_formats(CLI::App& app, Action& action) {
       "formats", "The names of all number formats; one of them: bits, range, spacing, values; or two side by side");
   CLI::Option* const formats =
       verb->add_option("format", options->formats, "For example fx2.6:sr; without it: all names")->expected(0, 2);
-  CLI::Option* const json = verb->add_flag("--json", options->json, "One JSON object");
+  CLI::Option* const json =
+      verb->add_flag("--json", options->json, "One JSON object; NaN, infinities and counts above 2^53 are texts in it");
   verb->add_flag("--markdown", options->markdown, "The table of names, as README.md holds it")
       ->excludes(formats)
       ->excludes(json);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,6 +34,11 @@ struct RoundOptions {
   bool json = false;
 };
 
+/// A text that means a finite number beyond the largest double.
+bool is_beyond(double value, std::string_view text) {
+  return std::isinf(value) && text.find_first_of("0123456789") != std::string_view::npos;
+}
+
 /// The double that a line denotes: decimal or hexadecimal, inf, nan.
 std::optional<double> number_in(std::string_view line) {
   constexpr std::string_view kBlanks = " \t\r";
@@ -53,6 +59,9 @@ Result<std::vector<double>> numbers_from(std::istream& stream) {
     if (!value)
       return base::invalid("stdin: line {}: '{}', expected a number, as 0.1, 1e-3 or 0x1.8p-2", values.size() + 1,
                            line.substr(0, kShown));
+    if (is_beyond(*value, line))
+      return base::invalid("stdin: line {}: '{}' is beyond the largest double, {:.17g}; expected a double, or inf",
+                           values.size() + 1, line.substr(0, kShown), std::numeric_limits<double>::max());
     values.push_back(*value);
   }
   if (stream.bad())
@@ -208,7 +217,8 @@ void add_round(CLI::App& app, Action& action) {
       "--block", options->block,
       "The numbers stand in the order of the blocks, for bfp, mx, nvfp4: the first B lines are the first block, the "
       "last may be shorter");
-  verb->add_flag("--json", options->json, "One JSON object; values of more than 53 significant bits are texts in it");
+  verb->add_flag("--json", options->json,
+                 "One JSON object; NaN, infinities and values of more than 53 significant bits are texts in it");
   verb->footer("Example: echo 464 | udnn round e4m3:nan");
   verb->callback([options, &action] { action = [options] { return round_numbers(*options); }; });
 }

@@ -22,6 +22,7 @@
 #include "src/report/table.h"
 #include "src/training/checkpoint.h"
 #include "src/training/trainer.h"
+#include "tools/format_argument.h"
 #include "tools/interrupt.h"
 #include "tools/json_line.h"
 #include "tools/number_option.h"
@@ -87,8 +88,8 @@ Result<network::Model> new_model(const TrainOptions& options, const std::string&
                                  const data::Dataset& dataset, int workers) {
   auto description = network::find_network(options.what[0], shape_of(dataset.train.shape), dataset.classes);
   if (!description) return description.error();
-  auto precision = Precision::parse(precision_text);
-  if (!precision) return base::invalid("--precision: {}", precision.error().message());
+  auto precision = precision_argument(precision_text);
+  if (!precision) return precision.error();
   const auto loss = ops::parse_loss(options.loss);
   if (!loss) return base::invalid("--{}", loss.error().message());
   const auto kind = ops::parse_optimizer(options.optimizer);
@@ -346,8 +347,7 @@ Status train(const TrainOptions& options) {
   if (!team) return team.error();
   // What can be refused without the data is refused before they are read.
   for (const std::string& text : options.precisions)
-    if (const auto precision = Precision::parse(text); !precision)
-      return base::invalid("--precision: {}", precision.error().message());
+    if (const auto precision = precision_argument(text); !precision) return precision.error();
   data::LoadOptions how;
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;

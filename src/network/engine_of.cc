@@ -45,12 +45,44 @@ Format carrier_format() {
   return format;
 }
 
-/// A product sums over whole blocks only.
-Status divides(const Format& format, std::size_t length, std::string_view layer, std::string_view role) {
-  if (format.block == 0 || length % static_cast<std::size_t>(format.block) == 0) return {};
-  return base::invalid(
-      "{}.{}: {} values in a row are no multiple of the {} in a block of {}, expected another format there", layer,
-      role, length, format.block, to_string(format));
+/// Formats with blocks that do not divide the rows they lie in: a product sums over whole blocks only. All of them are
+/// named at once, with what to write instead.
+class BlockFaults {
+ public:
+  void expect(const Format& format, std::size_t length, std::string_view layer, std::string_view role) {
+    if (format.block == 0 || length % static_cast<std::size_t>(format.block) == 0) return;
+    const std::string place = fmt::format("{}.{}", layer, role);
+    if (instead_.find(place + "=") != std::string::npos) return;  // an error has two lengths
+    faults_ += fmt::format("{}{} ({} in a row, {} in a block of {})", faults_.empty() ? "" : ", ", place, length,
+                           format.block, to_string(format));
+    instead_ += fmt::format(", {}=bf16", place);
+  }
+  Status status() const {
+    if (faults_.empty()) return {};
+    return base::invalid("blocks that do not divide their rows: {}; expected other formats there, for example: {}",
+                         faults_, instead_.substr(2));
+  }
+
+ private:
+  std::string faults_, instead_;
+};
+
+Status check_blocks(const EngineConfig& config) {
+  const Precision& precision = config.precision;
+  const NetworkDescription& network = config.description;
+  BlockFaults faults;
+  faults.expect(precision.format("input", Role::kActivations), network.input.size(), "input", "a");
+  for (const LayerSpec& spec : network.layers) {
+    if (spec.kind == LayerKind::kFlatten) continue;
+    const Format &w = precision.format(spec.name, Role::kWeights), &e = precision.format(spec.name, Role::kErrors);
+    if (spec.kind == LayerKind::kFc) faults.expect(w, spec.in.size(), spec.name, "w");
+    if (spec.kind == LayerKind::kConv)
+      faults.expect(w, spec.kernel_height * spec.kernel_width * spec.in.channels / spec.groups, spec.name, "w");
+    faults.expect(precision.format(spec.name, Role::kActivations), spec.out.size(), spec.name, "a");
+    faults.expect(e, spec.out.size(), spec.name, "e");
+    faults.expect(e, spec.in.size(), spec.name, "e");
+  }
+  return faults.status();
 }
 
 }  // namespace
@@ -84,9 +116,7 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   sample_losses_.resize(batch_);
   byte_values_.resize(256);
   if (Status status = reserve(x_, {batch_, inputs_}); !status.ok()) return status;
-  if (Status status = divides(config.precision.format("input", Role::kActivations), inputs_, "input", "a");
-      !status.ok())
-    return status;
+  if (Status status = check_blocks(config); !status.ok()) return status;
   auto input = quantizer(config.precision.format("input", Role::kActivations), batch_ * inputs_);
   if (!input) return input.error();
   input_ = std::make_unique<RoleQuantizer<T>>(std::move(*input));
@@ -97,8 +127,6 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   if (stages_.empty()) return base::invalid("network: only flatten layers, expected one that computes");
 
   const std::string& last = stages_.back()->spec().name;
-  if (Status status = divides(config.precision.format(last, Role::kErrors), outputs_, last, "e"); !status.ok())
-    return status;
   auto loss_error = quantizer(config.precision.format(last, Role::kErrors), batch_ * outputs_);
   if (!loss_error) return loss_error.error();
   loss_error_ = std::make_unique<RoleQuantizer<T>>(std::move(*loss_error));
@@ -156,18 +184,13 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
 
   const Precision& precision = config.precision;
   const std::string previous_name = previous == kNoStage ? "input" : stages_[previous]->spec().name;
-  if (Status status = divides(precision.format(spec.name, Role::kActivations), spec.out.size(), spec.name, "a");
-      !status.ok())
-    return status;
-  for (const std::size_t length : {spec.out.size(), spec.in.size()})
-    if (Status status = divides(precision.format(spec.name, Role::kErrors), length, spec.name, "e"); !status.ok())
-      return status;
   auto a = quantizer(precision.format(spec.name, Role::kActivations), batch_ * spec.out.size());
   auto e_dz = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.out.size());
   auto e_dx = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.in.size());
   for (const auto* made : {&a, &e_dz, &e_dx})
     if (!*made) return made->error();
-  const bool same_a = a->format() == precision.format(previous_name, Role::kActivations);
+  // With blocks, values that come to share one with others are rounded anew.
+  const bool same_a = a->format() == precision.format(previous_name, Role::kActivations) && !a->has_blocks();
 
   auto stage = Stage<T>::create(
       {.spec = spec,
@@ -204,8 +227,6 @@ Status EngineOf<T>::build_parameter(const EngineConfig& config, const LayerSpec&
     return {};
   };
   const Format& weights_format = precision.format(spec.name, parameter.is_weights ? Role::kWeights : Role::kMaster);
-  if (parameter.is_weights)
-    if (Status status = divides(weights_format, parameter.rows, spec.name, "w"); !status.ok()) return status;
   if (Status status = make(parameter.m, precision.format(spec.name, Role::kMaster)); !status.ok()) return status;
   if (Status status = make(parameter.w, weights_format); !status.ok()) return status;
   if (Status status = make(parameter.g, precision.format(spec.name, Role::kGradients)); !status.ok()) return status;

@@ -13,6 +13,7 @@
 #include "src/base/bits.h"
 #include "src/base/nearest.h"
 #include "src/base/refusal.h"
+#include "src/numbers/format_name.h"
 #include "src/numbers/format_table.h"
 
 namespace udnn {
@@ -21,149 +22,11 @@ namespace numbers {
 
 namespace {
 
-/// All of `text` as a decimal integer of few digits.
-std::optional<int> whole_number(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<double> real_number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
-}
-
-std::string spelled(const FamilyRow& row, int first, int second) {
-  switch (row.shape) {
-    case Shape::kName:
-      return std::string(row.prefix);
-    case Shape::kNumber:
-      return fmt::format("{}{}", row.prefix, first);
-    case Shape::kTwoByDot:
-      return fmt::format("{}{}.{}", row.prefix, first, second);
-    case Shape::kTwoBySlash:
-      return fmt::format("{}{}/{}", row.prefix, first, second);
-  }
-  return {};
-}
-
-/// Puts the numbers of a name where its family keeps them.
-Format filled(const FamilyRow& row, int first, int second) {
-  Format format = row.format;
-  switch (format.family) {
-    case Family::kFloat:
-      if (row.shape == Shape::kName) break;
-      format.exponent_bits = first;
-      format.mantissa_bits = second;
-      format.bits = 1 + first + second;
-      break;
-    case Family::kFixed:
-    case Family::kUnsignedFixed:
-      format.integer_bits = first;
-      format.fraction_bits = second;
-      format.bits = first + second;
-      break;
-    case Family::kPosit:
-      format.exponent_bits = second;
-      format.bits = first;
-      break;
-    case Family::kBlockFloat:
-      format.block = second;
-      format.bits = first;
-      break;
-    case Family::kDynamicFixed:
-    case Family::kInt:
-    case Family::kUnsignedInt:
-    case Family::kPowerOfTwo:
-      format.bits = first;
-      break;
-    default:
-      break;
-  }
-  return format;
-}
-
-bool is_fixed(Family family) { return family == Family::kFixed || family == Family::kUnsignedFixed; }
-
-/// What a name says, before anybody asks whether its numbers are in range.
-struct Name {
-  const FamilyRow* row = nullptr;
-  int number[2] = {0, 0};
-};
-
-std::optional<Name> matched(std::string_view name, const FamilyRow& row) {
-  if (row.shape == Shape::kName) return name == row.prefix ? std::optional(Name{&row}) : std::nullopt;
-  if (!name.starts_with(row.prefix)) return std::nullopt;
-  const std::string_view rest = name.substr(row.prefix.size());
-  const std::size_t cut =
-      row.shape == Shape::kNumber ? rest.size() : rest.find(row.shape == Shape::kTwoByDot ? '.' : '/');
-  if (cut == std::string_view::npos) return std::nullopt;
-  const auto first = whole_number(rest.substr(0, cut));
-  const auto second = row.shape == Shape::kNumber ? std::optional(0) : whole_number(rest.substr(cut + 1));
-  if (!first || !second) return std::nullopt;
-  return Name{&row, {*first, *second}};
-}
-
-/// What is wrong with the numbers of a name, if anything.
-std::optional<FormatFault> out_of_range(const Name& name) {
-  const FamilyRow& row = *name.row;
-  if (row.shape == Shape::kName) return std::nullopt;
-  int near[2];
-  for (int i = 0; i < 2; ++i) near[i] = std::clamp(name.number[i], row.low[i], row.high[i]);
-  std::size_t offset = row.prefix.size();
-  for (int i = 0; i < 2; ++i) {
-    if (near[i] != name.number[i]) {
-      if (is_fixed(row.format.family)) near[1 - i] = std::clamp(near[1 - i], 1 - near[i], 64 - near[i]);
-      return FormatFault{offset, fmt::format("{} is out of range", name.number[i]),
-                         fmt::format(", expected {} to {}, did you mean '{}'?", row.low[i], row.high[i],
-                                     spelled(row, near[0], near[1]))};
-    }
-    offset += fmt::formatted_size("{}", name.number[0]) + 1;
-  }
-  const int sum = name.number[0] + name.number[1];
-  if (is_fixed(row.format.family) && (sum < 1 || sum > 64)) {
-    const int fraction = std::clamp(sum, 1, 64) - name.number[0];
-    return FormatFault{row.prefix.size(), fmt::format("I+F is {}", sum),
-                       fmt::format(", expected 1 to 64, did you mean '{}'?", spelled(row, name.number[0], fraction))};
-  }
-  return std::nullopt;
-}
-
-/// The nearest valid name: a fixed one, or a prefix with the numbers that were written.
-std::string name_hint(std::string_view name) {
-  const std::size_t digits = std::min(name.find_first_of("-0123456789"), name.size());
-  std::vector<std::string> texts;
-  for (const FamilyRow& row : family_table()) {
-    const std::string text =
-        row.shape == Shape::kName ? std::string(row.prefix) : fmt::format("{}{}", row.prefix, name.substr(digits));
-    const auto parsed = matched(text, row);
-    if (parsed && !out_of_range(*parsed)) texts.push_back(text);
-  }
-  const std::vector<std::string_view> candidates(texts.begin(), texts.end());
-  const std::string_view near = base::nearest(name, candidates);
-  if (!near.empty()) return fmt::format(", did you mean '{}'?", near);
-  std::vector<std::string_view> patterns;
-  for (const FamilyRow& row : family_table()) patterns.push_back(row.pattern);
-  return fmt::format(", expected one of {}", fmt::join(patterns, ", "));
-}
-
-bool parse_name(std::string_view name, Format& format, FormatFault& fault) {
-  std::optional<FormatFault> closest;
-  for (const FamilyRow& row : family_table()) {
-    const auto parsed = matched(name, row);
-    if (!parsed) continue;
-    if (auto wrong = out_of_range(*parsed)) {
-      closest = std::move(wrong);
-      continue;
-    }
-    format = filled(row, parsed->number[0], parsed->number[1]);
-    return true;
-  }
-  fault = closest ? *closest : FormatFault{0, fmt::format("unknown format '{}'", name), name_hint(name)};
-  return false;
 }
 
 std::string_view kind_name(ModifierKind kind) {
@@ -201,6 +64,12 @@ std::vector<std::string_view> spellings(const Format* format) {
   return list;
 }
 
+std::string expected_modifiers(std::string_view name, const Format& format) {
+  const auto all = spellings(&format);
+  return all.empty() ? fmt::format(", expected none: {} rounds in its own way", name)
+                     : fmt::format(", expected one of {}", fmt::join(all, ", "));
+}
+
 /// The number after '='. Its range depends on the rule.
 bool parse_scale_value(std::string_view text, ScaleRule rule, Format& format, FormatFault& fault) {
   const auto value = real_number(text);
@@ -229,13 +98,11 @@ bool parse_modifier(std::string_view text, std::vector<ModifierKind>& seen, std:
     const auto all = spellings(nullptr);
     const std::string_view near = base::nearest(text, all);
     fault = {0, fmt::format("unknown modifier '{}'", text),
-             near.empty() ? fmt::format(", expected one of {}", fmt::join(spellings(&format), ", "))
-                          : fmt::format(", did you mean '{}'?", near)};
+             near.empty() ? expected_modifiers(name, format) : fmt::format(", did you mean '{}'?", near)};
     return false;
   }
   if (!applies(*row, format)) {
-    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name),
-             fmt::format(", expected one of {}", fmt::join(spellings(&format), ", "))};
+    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name), expected_modifiers(name, format)};
     return false;
   }
   if (std::find(seen.begin(), seen.end(), row->kind) != seen.end()) {
@@ -308,24 +175,6 @@ bool take_chunk(std::string_view& text, int& chunk, FormatFault& fault) {
   chunk = *given == 1 ? 0 : *given;
   text = text.substr(0, slash);
   return true;
-}
-
-const FamilyRow* row_of(const Format& format) {
-  Format plain = format;
-  plain.rounding = Rounding::kNearestEven;
-  plain.random_bits = 0;
-  plain.flushes_subnormals = plain.is_unit = plain.is_log = false;
-  plain.scale_value = 0;
-  plain.chunk = 0;
-  const FamilyRow* pattern = nullptr;
-  for (const FamilyRow& row : family_table()) {
-    if (row.format.family != format.family) continue;
-    plain.overflow = row.format.overflow;
-    plain.scale_rule = row.format.scale_rule;
-    if (row.shape == Shape::kName && row.format == plain) return &row;
-    if (row.shape != Shape::kName) pattern = &row;
-  }
-  return pattern;
 }
 
 }  // namespace
@@ -489,6 +338,7 @@ FormatTraits traits(const Format& format) {
       t.min_exponent = 2 - (1 << (n - 1));  // the largest is 1, and one code is zero
       t.largest = 1;
       t.lowest = -1;
+      t.min_exponent = std::max(t.min_exponent, -1074);  // where doubles end
       t.smallest_subnormal = std::ldexp(1.0, t.min_exponent);
       t.spacing_at_one = 1;
       t.significant_bits = 1;
