@@ -8,7 +8,7 @@ extern constinit const CarrierKernels<double> kAvx512F64 = carrier_kernels<doubl
 extern constinit const ProductKernel<Fp16Product> kAvx512Fp16 =
     product_kernel<Fp16Product, xsimd::avx512bw, 16, 12, 8, 6>();
 extern constinit const ProductKernel<Bf16Product> kAvx512Bf16 =
-    product_kernel<Bf16Product, xsimd::avx512bw, 16, 12, 8, 5>();
+    product_kernel<Bf16Product, xsimd::avx512bw, 16, 12, 7, 5>();
 extern constinit const ProductKernel<S16Product> kAvx512S16 =
     product_kernel<S16Product, xsimd::avx512bw, 16, 12, 8, 6>();
 extern constinit const PackKernels kAvx512Pack = pack_kernels<xsimd::avx512bw>();

@@ -52,7 +52,8 @@ struct VectorsOf<Avx512Bf16> {
 #endif
 
 struct NoMode {
-  NoMode() noexcept {}  // not trivial: nobody calls it unused
+  // Not trivial: a variable of it is not called unused.
+  NoMode() noexcept {}  // NOLINT(modernize-use-equals-default)
 };
 
 template <class P, class Arch>
