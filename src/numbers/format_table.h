@@ -1,7 +1,7 @@
 // src/numbers/format_table.h: the names of all formats and modifiers, in one place. The parser, the printer, `udnn
 // formats` and the tests read it.
 //
-// To add a format: a row here, its facts in traits() of format.cc, its grid in quantizer.cc. Nothing else knows the
+// To add a format: a row here, its facts in format_traits.cc, its grid in quantizer.cc. Nothing else knows the
 // names.
 #pragma once
 
