@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "src/numbers/format_hint.h"
 #include "src/numbers/format_table.h"
 #include "tests/numbers_support.h"
 #include "tests/support.h"
@@ -97,32 +98,51 @@ TEST(Format, SaysWhatIsWrongAndWhere) {
       {"fx2.6:srr", "\"fx2.6:srr\": unknown modifier 'srr' at column 7, did you mean 'sr'?"},
       {"fx2.6:sr33", "\"fx2.6:sr33\": 33 random bits at column 9, expected 1 to 32, did you mean 'sr32'?"},
       {"fx2.6:sr0", "\"fx2.6:sr0\": 0 random bits at column 9, expected 1 to 32, did you mean 'sr1'?"},
-      {"fp31", "\"fp31\": unknown format 'fp31' at column 1, did you mean 'fp32'?"},
-      {"f12.3", "\"f12.3\": 12 is out of range at column 2, expected 1 to 11, did you mean 'f11.3'?"},
-      {"f4.60:rtz", "\"f4.60:rtz\": 60 is out of range at column 4, expected 0 to 52, did you mean 'f4.52'?"},
-      {"fx40.40", "\"fx40.40\": I+F is 80 at column 3, expected 1 to 64, did you mean 'fx40.24'?"},
-      {"fx2.-2", "\"fx2.-2\": I+F is 0 at column 3, expected 1 to 64, did you mean 'fx2.-1'?"},
-      {"int1", "\"int1\": 1 is out of range at column 4, expected 2 to 16, did you mean 'int2'?"},
-      {"int99999999999",
-       "\"int99999999999\": unknown format 'int99999999999' at column 1, expected one of fE.M, fp64, fp32, fp16, bf16, "
-       "tf32, e5m2, e4m3, e3m2, e2m3, e2m1, fxI.F, ufxI.F, dfxN, intN, uintN, bfpN/B, mxfp8, mxfp8e5m2, mxfp6, "
-       "mxfp6e3m2, "
-       "mxfp4, mxint8, nvfp4, positN.E, po2N, t2, b1"},
-      {"ffx2.6", "\"ffx2.6\": unknown format 'ffx2.6' at column 1, did you mean 'fx2.6'?"},
-      {"FP16", "\"FP16\": unknown format 'FP16' at column 1, did you mean 'fp16'?"},
+      {"f12.3", "\"f12.3\": 12 is out of range at column 2, expected E of 1 to 11 in fE.M, did you mean 'f11.3'?"},
+      {"f4.60:rtz", "\"f4.60:rtz\": 60 is out of range at column 4, expected M of 0 to 52 in fE.M"},
+      {"f5.53", "\"f5.53\": 53 is out of range at column 4, expected M of 0 to 52 in fE.M, did you mean 'f5.52'?"},
+      {"fx40.40", "\"fx40.40\": I+F is 80 at column 3, expected 1 to 64 in fxI.F"},
+      {"fx2.-2", "\"fx2.-2\": I+F is 0 at column 3, expected 1 to 64 in fxI.F"},
+      {"int1", "\"int1\": 1 is out of range at column 4, expected N of 2 to 16 in intN, did you mean 'int2'?"},
+      {"int17", "\"int17\": 17 is out of range at column 4, expected N of 2 to 16 in intN, did you mean 'int16'?"},
+      {"int32",
+       "\"int32\": 32 is out of range at column 4, expected N of 2 to 16 in intN; whole numbers of 32 bits are fx32.0"},
+      {"uint32",
+       "\"uint32\": 32 is out of range at column 5, expected N of 2 to 16 in uintN; whole numbers of 32 bits are "
+       "ufx32.0"},
+      {"int99999999999", "\"int99999999999\": 99999999999 is out of range at column 4, expected N of 2 to 16 in intN"},
+      {"fx-99999999999.0",
+       "\"fx-99999999999.0\": -99999999999 is out of range at column 3, expected I of -512 to 512 in fxI.F"},
+      {"posit33.2",
+       "\"posit33.2\": 33 is out of range at column 6, expected N of 2 to 32 in positN.E, did you mean 'posit32.2'?"},
+      {"posit8.9", "\"posit8.9\": 9 is out of range at column 8, expected E of 0 to 4 in positN.E"},
+      {"dfx65", "\"dfx65\": 65 is out of range at column 4, expected N of 2 to 64 in dfxN, did you mean 'dfx64'?"},
+      {"dfx1", "\"dfx1\": 1 is out of range at column 4, expected N of 2 to 64 in dfxN, did you mean 'dfx2'?"},
+      {"bfp8/0",
+       "\"bfp8/0\": 0 is out of range at column 6, expected B of 1 to 65536 in bfpN/B, did you mean 'bfp8/1'?"},
       {"fx2.6:ftz",
        "\"fx2.6:ftz\": modifier 'ftz' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, "
        "odd, sr, sat, "
        "wrap"},
-      {"e4m3:inf",
-       "\"e4m3:inf\": modifier 'inf' does not apply to e4m3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, "
-       "sr, sat, "
-       "nan, ftz"},
-      {"f4.0:nan",
-       "\"f4.0:nan\": modifier 'nan' does not apply to f4.0 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, "
-       "sr, sat, "
-       "inf, ftz"},
-      {"b1:sr", "\"b1:sr\": modifier 'sr' does not apply to b1 at column 4, expected one of unit"},
+      {"e4m3:inf", "\"e4m3:inf\": modifier 'inf' does not apply to e4m3 at column 6, expected one of sat, nan"},
+      {"f4.0:nan", "\"f4.0:nan\": modifier 'nan' does not apply to f4.0 at column 6, expected one of sat, inf"},
+      {"e3m2:nan", "\"e3m2:nan\": modifier 'nan' does not apply to e3m2 at column 6, expected sat"},
+      {"b1:sr",
+       "\"b1:sr\": modifier 'sr' does not apply to b1 at column 4, as it has only its own rounding, expected unit"},
+      {"po24:sat",
+       "\"po24:sat\": modifier 'sat' does not apply to po24 at column 6, as it has only its own way to overflow, "
+       "expected "
+       "log"},
+      {"posit16.1:rne",
+       "\"posit16.1:rne\": modifier 'rne' does not apply to posit16.1 at column 11, as it has only its own rounding, "
+       "expected no modifier"},
+      {"posit16.1:x", "\"posit16.1:x\": unknown modifier 'x' at column 11, expected no modifier"},
+      {"b1:max",
+       "\"b1:max\": modifier 'max' does not apply to b1 at column 4, as it has no scale to choose, expected unit"},
+      {"fx2.6:floor", "\"fx2.6:floor\": modifier 'floor' does not apply to fx2.6 at column 7, did you mean 'rdn'?"},
+      {"mxfp8:floo", "\"mxfp8:floo\": unknown modifier 'floo' at column 7, did you mean 'floor'?"},
+      {"fx2.6:SR", "\"fx2.6:SR\": unknown modifier 'SR' at column 7, did you mean 'sr'?"},
+      {"fx2.6:stochastic", "\"fx2.6:stochastic\": unknown modifier 'stochastic' at column 7, did you mean 'sr'?"},
       {"fx2.6:rne:sr", "\"fx2.6:rne:sr\": 'sr' is a second rounding at column 11, expected at most one"},
       {"fx2.6:",
        "\"fx2.6:\": unknown modifier '' at column 7, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, wrap"},
@@ -139,6 +159,114 @@ TEST(Format, SaysWhatIsWrongAndWhere) {
                            " fx2.6", "fx2,6", "bfp8",   "bfp8/0", "f6.9/64",   "int8/4",   "dfx1",   "posit1.0",
                            "po21",   "mxfp9", "fx+2.6", "sr",     "e4m3:rne:", "f4.3::rtz"})
     EXPECT_NE(refusal(text), "accepted") << text;
+}
+
+/// What ends the message, which is the same up to there.
+std::string hint_of(const std::string& text) {
+  const std::string message = refusal(text), start = fmt::format("\"{0}\": unknown format '{0}' at column 1", text);
+  return message.starts_with(start) ? message.substr(start.size()) : message;
+}
+
+TEST(FormatHint, NamesWhatWasMeant) {
+  const std::pair<const char*, const char*> texts[] = {
+      // a number or a separator that is not there
+      {"posit16", ", expected positN.E, as in posit16.2"},
+      {"posit64", ", expected N of 2 to 32 in positN.E"},
+      {"posit", ", expected positN.E, as in posit16.2"},
+      {"posit8,2", ", did you mean 'posit8.2'?"},
+      {"bfp8", ", expected bfpN/B, as in bfp8/32"},
+      {"bfp16", ", expected bfpN/B, as in bfp16/32"},
+      {"bfp8x32", ", did you mean 'bfp8/32'?"},
+      {"fx2", ", expected fxI.F, as in fx2.6"},
+      {"fx12", ", expected fxI.F, as in fx12.4"},
+      {"fx64", ", expected fxI.F, as in fx64.0"},
+      {"fx-2", ", expected fxI.F, as in fx-2.10"},
+      {"fx2,6", ", did you mean 'fx2.6'?"},
+      {"f5", ", expected fE.M, as in f5.2"},
+      {"f4.3.2", ", expected fE.M, as in f4.3"},
+      {"int", ", expected N of 2 to 16 in intN, as in int8"},
+      // digits carry the meaning
+      {"mxfp5", ", expected one of mxfp8, mxfp6, mxfp4"},
+      {"mxint4", ", did you mean 'mxint8'?"},
+      {"mx", ", expected one of mxfp8, mxfp8e5m2, mxfp6, mxfp6e3m2, mxfp4, mxint8"},
+      {"nvfp8", ", did you mean 'nvfp4'?"},
+      {"nv", ", expected nvfp4"},
+      {"fp31", ", expected one of fp64, fp32, fp16, or fE.M for another split"},
+      {"b111", ", did you mean 'b1'?"},
+      {"b2", ", did you mean 'b1'?"},
+      {"t3", ", did you mean 't2'?"},
+      {"e4m4", ", did you mean 'e4m3' or 'f4.4'?"},
+      {"e5m10", ", did you mean 'fp16'?"},
+      {"e8m7", ", did you mean 'bf16'?"},
+      // the words of others
+      {"fp4", ", did you mean 'e2m1', 'mxfp4' or 'nvfp4'?"},
+      {"fp6", ", did you mean 'e2m3', 'e3m2' or 'mxfp6'?"},
+      {"fp8", ", did you mean 'e4m3', 'e5m2' or 'mxfp8'?"},
+      {"float32", ", did you mean 'fp32'?"},
+      {"float", ", did you mean 'fp32'?"},
+      {"float64", ", did you mean 'fp64'?"},
+      {"double", ", did you mean 'fp64'?"},
+      {"float16", ", did you mean 'fp16'?"},
+      {"half", ", did you mean 'fp16'?"},
+      {"bfloat16", ", did you mean 'bf16'?"},
+      {"float8_e4m3fn", ", did you mean 'e4m3'?"},
+      {"ternary", ", did you mean 't2'?"},
+      {"binary", ", did you mean 'b1'?"},
+      {"nf4", ", expected another of 4 bits: 'e2m1', 'mxfp4', 'nvfp4' or 'int4'"},
+      {"fp128", ", expected at most 64 bits: 'fp64'"},
+      {"e8m0", ", which is no format but the scale of 'mxfp8', 'mxfp6', 'mxfp4' or 'mxint8'"},
+      {"Q8.8", ", did you mean 'fx8.8'? Its I counts the sign"},
+      {"s8", ", did you mean 'int8'?"},
+      {"u8", ", did you mean 'uint8'?"},
+      {"i32", ", expected N of 2 to 16 in intN"},
+      // letters
+      {"INT8", ", did you mean 'int8'?"},
+      {"FP16", ", did you mean 'fp16'?"},
+      {"Posit16.1", ", did you mean 'posit16.1'?"},
+      {"fx 2.6", ", did you mean 'fx2.6'?"},
+      {"ffx2.6", ", did you mean 'fx2.6'?"},
+      {"itn8", ", did you mean 'int8'?"},
+      {"pozit16", ", expected positN.E, as in posit16.2"},
+      {"mxpf8", ", did you mean 'mxfp8'?"},
+      {"flaot32", ", did you mean 'fp32'?"},
+      {"zebra",
+       ", expected one of fE.M, fp64, fp32, fp16, bf16, tf32, e5m2, e4m3, e3m2, e2m3, e2m1, fxI.F, ufxI.F, dfxN, intN, "
+       "uintN, bfpN/B, mxfp8, mxfp8e5m2, mxfp6, mxfp6e3m2, mxfp4, mxint8, nvfp4, positN.E, po2N, t2, b1"},
+  };
+  for (const auto& [text, hint] : texts) EXPECT_EQ(hint_of(text), hint) << text;
+}
+
+TEST(FormatHint, NamesNothingThatDoesNotParse) {
+  std::vector<std::string> words;
+  for (const numbers::OtherName& other : numbers::other_names()) {
+    EXPECT_EQ(refusal(other.name).find("accepted"), std::string::npos) << other.name;
+    words.emplace_back(other.name);
+  }
+  for (const std::string& name : names()) {
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      words.push_back(name.substr(0, i));
+      for (const char c : {'0', '1', '9', '.', '/', '-', 'x', 'e', 'M'}) {
+        words.push_back(name.substr(0, i) + c + name.substr(i));
+        words.push_back(name.substr(0, i) + c + name.substr(i + 1));
+      }
+    }
+  }
+  std::size_t named = 0;
+  for (const std::string& word : words) {
+    const std::string hint = hint_of(word);
+    if (hint == "accepted" || hint.find("is a chunk") != std::string::npos) continue;
+    for (std::size_t quote = hint.find('\''); quote != std::string::npos;) {
+      const std::size_t end = hint.find('\'', quote + 1);
+      EXPECT_EQ(refusal(hint.substr(quote + 1, end - quote - 1)), "accepted") << word << hint;
+      quote = hint.find('\'', end + 1);
+      ++named;
+    }
+    if (const std::size_t example = hint.find(", as in "); example != std::string::npos) {
+      EXPECT_EQ(refusal(hint.substr(example + 8)), "accepted") << word << hint;
+      ++named;
+    }
+  }
+  EXPECT_GT(named, 1000U);
 }
 
 TEST(Format, PutsACaretUnderTheFault) {

@@ -84,13 +84,15 @@ refuses 1 '1\n2\n3 4\n' "udnn: stdin: line 3: '3 4', expected a number, as 0.1, 
 
 # What is no format: the text, a caret under the fault, the nearest spelling.
 refuses 1 1 $'udnn: "fx2.6:srr": unknown modifier \'srr\' at column 7, did you mean \'sr\'?\nfx2.6:srr\n      ^' round fx2.6:srr
-refuses 1 1 $'udnn: "e4m4": unknown format \'e4m4\' at column 1, did you mean \'e4m3\'?\ne4m4\n^' round e4m4
-refuses 1 1 $'udnn: "fx40.40": I+F is 80 at column 3, expected 1 to 64, did you mean \'fx40.24\'?\nfx40.40\n  ^' round fx40.40
-refuses 1 1 $'udnn: "int17": 17 is out of range at column 4, expected 2 to 16, did you mean \'int16\'?\nint17\n   ^' round int17
-refuses 1 1 $'udnn: "f12.3": 12 is out of range at column 2, expected 1 to 11, did you mean \'f11.3\'?\nf12.3\n ^' formats f12.3
-refuses 1 1 $'udnn: "f4.3:wrap": modifier \'wrap\' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, inf, nan, ftz\nf4.3:wrap\n     ^' round f4.3:wrap
-refuses 1 1 $'udnn: "e4m3:wrap": modifier \'wrap\' does not apply to e4m3 at column 6, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, nan, ftz\ne4m3:wrap\n     ^' formats e4m3 e4m3:wrap
+refuses 1 1 $'udnn: "e4m4": unknown format \'e4m4\' at column 1, did you mean \'e4m3\' or \'f4.4\'?\ne4m4\n^' round e4m4
+refuses 1 1 $'udnn: "fx40.40": I+F is 80 at column 3, expected 1 to 64 in fxI.F\nfx40.40\n  ^' round fx40.40
+refuses 1 1 $'udnn: "int17": 17 is out of range at column 4, expected N of 2 to 16 in intN, did you mean \'int16\'?\nint17\n   ^' round int17
+refuses 1 1 $'udnn: "f12.3": 12 is out of range at column 2, expected E of 1 to 11 in fE.M, did you mean \'f11.3\'?\nf12.3\n ^' formats f12.3
+refuses 1 1 $'udnn: "f4.3:wrap": modifier \'wrap\' does not apply to f4.3 at column 6, expected one of sat, inf, nan\nf4.3:wrap\n     ^' round f4.3:wrap
+refuses 1 1 $'udnn: "e4m3:wrap": modifier \'wrap\' does not apply to e4m3 at column 6, expected one of sat, nan\ne4m3:wrap\n     ^' formats e4m3 e4m3:wrap
 refuses 1 1 $'udnn: "fx2.6:ftz": modifier \'ftz\' does not apply to fx2.6 at column 7, expected one of rne, rna, rtz, rup, rdn, odd, sr, sat, wrap\nfx2.6:ftz\n      ^' round fx2.6:ftz
+refuses 1 1 $'udnn: "posit16": unknown format \'posit16\' at column 1, expected positN.E, as in posit16.2\nposit16\n^' round posit16
+refuses 1 1 $'udnn: "posit16.1:rne": modifier \'rne\' does not apply to posit16.1 at column 11, as it has only its own rounding, expected no modifier\nposit16.1:rne\n          ^' round posit16.1:rne
 
 # Options that are no numbers, scales and blocks where there are none.
 refuses 2 1 'udnn: --seed: -1, expected a whole number from 0 to 18446744073709551615 (see udnn round --help)' round e4m3:sr --seed -1

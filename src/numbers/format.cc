@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "src/base/bits.h"
-#include "src/base/nearest.h"
 #include "src/base/refusal.h"
+#include "src/numbers/format_hint.h"
 #include "src/numbers/format_table.h"
 
 namespace udnn {
@@ -28,25 +30,20 @@ std::optional<int> whole_number(std::string_view text) {
   return value;
 }
 
+/// The same, and the end of the range where it has more.
+std::optional<int> clamped_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size() || error == std::errc::invalid_argument) return std::nullopt;
+  if (error == std::errc{}) return value;
+  return text.starts_with('-') ? std::numeric_limits<int>::min() : std::numeric_limits<int>::max();
+}
+
 std::optional<double> real_number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
-}
-
-std::string spelled(const FamilyRow& row, int first, int second) {
-  switch (row.shape) {
-    case Shape::kName:
-      return std::string(row.prefix);
-    case Shape::kNumber:
-      return fmt::format("{}{}", row.prefix, first);
-    case Shape::kTwoByDot:
-      return fmt::format("{}{}.{}", row.prefix, first, second);
-    case Shape::kTwoBySlash:
-      return fmt::format("{}{}/{}", row.prefix, first, second);
-  }
-  return {};
 }
 
 /// Puts the numbers of a name where its family keeps them.
@@ -85,12 +82,11 @@ Format filled(const FamilyRow& row, int first, int second) {
   return format;
 }
 
-bool is_fixed(Family family) { return family == Family::kFixed || family == Family::kUnsignedFixed; }
-
 /// What a name says, before anybody asks whether its numbers are in range.
 struct Name {
   const FamilyRow* row = nullptr;
   int number[2] = {0, 0};
+  std::string_view text[2] = {};  ///< as they were written
 };
 
 std::optional<Name> matched(std::string_view name, const FamilyRow& row) {
@@ -100,53 +96,38 @@ std::optional<Name> matched(std::string_view name, const FamilyRow& row) {
   const std::size_t cut =
       row.shape == Shape::kNumber ? rest.size() : rest.find(row.shape == Shape::kTwoByDot ? '.' : '/');
   if (cut == std::string_view::npos) return std::nullopt;
-  const auto first = whole_number(rest.substr(0, cut));
-  const auto second = row.shape == Shape::kNumber ? std::optional(0) : whole_number(rest.substr(cut + 1));
+  const bool has_second = row.shape != Shape::kNumber;
+  const std::string_view texts[] = {rest.substr(0, cut), has_second ? rest.substr(cut + 1) : "0"};
+  const auto first = clamped_number(texts[0]), second = clamped_number(texts[1]);
   if (!first || !second) return std::nullopt;
-  return Name{&row, {*first, *second}};
+  return Name{&row, {*first, *second}, {texts[0], texts[1]}};
 }
 
 /// What is wrong with the numbers of a name, if anything.
 std::optional<FormatFault> out_of_range(const Name& name) {
   const FamilyRow& row = *name.row;
   if (row.shape == Shape::kName) return std::nullopt;
-  int near[2];
-  for (int i = 0; i < 2; ++i) near[i] = std::clamp(name.number[i], row.low[i], row.high[i]);
   std::size_t offset = row.prefix.size();
   for (int i = 0; i < 2; ++i) {
-    if (near[i] != name.number[i]) {
-      if (is_fixed(row.format.family)) near[1 - i] = std::clamp(near[1 - i], 1 - near[i], 64 - near[i]);
-      return FormatFault{offset, fmt::format("{} is out of range", name.number[i]),
-                         fmt::format(", expected {} to {}, did you mean '{}'?", row.low[i], row.high[i],
-                                     spelled(row, near[0], near[1]))};
+    const int given = name.number[i], near = std::clamp(given, row.low[i], row.high[i]);
+    if (near != given) {
+      FormatFault fault{offset, fmt::format("{} is out of range", name.text[i]), ", expected " + number_range(row, i)};
+      const std::string spelling = spelled(row, i == 0 ? near : name.number[0], i == 1 ? near : name.number[1]);
+      const Family family = row.format.family;
+      if (std::abs(std::int64_t{given} - near) == 1 && is_name(spelling))
+        fault.hint += fmt::format(", did you mean '{}'?", spelling);
+      else if ((family == Family::kInt || family == Family::kUnsignedInt) && given > near && given <= 64)
+        fault.hint +=
+            fmt::format("; whole numbers of {0} bits are {1}{0}.0", given, family == Family::kInt ? "fx" : "ufx");
+      return fault;
     }
-    offset += fmt::formatted_size("{}", name.number[0]) + 1;
+    offset += name.text[0].size() + 1;
   }
   const int sum = name.number[0] + name.number[1];
-  if (is_fixed(row.format.family) && (sum < 1 || sum > 64)) {
-    const int fraction = std::clamp(sum, 1, 64) - name.number[0];
+  if (is_fixed(row.format.family) && (sum < 1 || sum > 64))
     return FormatFault{row.prefix.size(), fmt::format("I+F is {}", sum),
-                       fmt::format(", expected 1 to 64, did you mean '{}'?", spelled(row, name.number[0], fraction))};
-  }
+                       fmt::format(", expected 1 to 64 in {}", row.pattern)};
   return std::nullopt;
-}
-
-/// The nearest valid name: a fixed one, or a prefix with the numbers that were written.
-std::string name_hint(std::string_view name) {
-  const std::size_t digits = std::min(name.find_first_of("-0123456789"), name.size());
-  std::vector<std::string> texts;
-  for (const FamilyRow& row : family_table()) {
-    const std::string text =
-        row.shape == Shape::kName ? std::string(row.prefix) : fmt::format("{}{}", row.prefix, name.substr(digits));
-    const auto parsed = matched(text, row);
-    if (parsed && !out_of_range(*parsed)) texts.push_back(text);
-  }
-  const std::vector<std::string_view> candidates(texts.begin(), texts.end());
-  const std::string_view near = base::nearest(name, candidates);
-  if (!near.empty()) return fmt::format(", did you mean '{}'?", near);
-  std::vector<std::string_view> patterns;
-  for (const FamilyRow& row : family_table()) patterns.push_back(row.pattern);
-  return fmt::format(", expected one of {}", fmt::join(patterns, ", "));
 }
 
 bool parse_name(std::string_view name, Format& format, FormatFault& fault) {
@@ -193,13 +174,6 @@ const ModifierRow* modifier_row(std::string_view text) {
   return nullptr;
 }
 
-std::vector<std::string_view> spellings(const Format* format) {
-  std::vector<std::string_view> list;
-  for (const ModifierRow& row : modifier_table())
-    if (format == nullptr || applies(row, *format)) list.push_back(row.spelling);
-  return list;
-}
-
 /// The number after '='. Its range depends on the rule.
 bool parse_scale_value(std::string_view text, ScaleRule rule, Format& format, FormatFault& fault) {
   const auto value = real_number(text);
@@ -225,16 +199,11 @@ bool parse_modifier(std::string_view text, std::vector<ModifierKind>& seen, std:
                     FormatFault& fault) {
   const ModifierRow* const row = modifier_row(text);
   if (row == nullptr) {
-    const auto all = spellings(nullptr);
-    const std::string_view near = base::nearest(text, all);
-    fault = {0, fmt::format("unknown modifier '{}'", text),
-             near.empty() ? fmt::format(", expected one of {}", fmt::join(spellings(&format), ", "))
-                          : fmt::format(", did you mean '{}'?", near)};
+    fault = {0, fmt::format("unknown modifier '{}'", text), modifier_hint(text, format)};
     return false;
   }
   if (!applies(*row, format)) {
-    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name),
-             fmt::format(", expected one of {}", fmt::join(spellings(&format), ", "))};
+    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name), wrong_modifier_hint(*row, format)};
     return false;
   }
   if (std::find(seen.begin(), seen.end(), row->kind) != seen.end()) {
@@ -328,6 +297,30 @@ const FamilyRow* row_of(const Format& format) {
 }
 
 }  // namespace
+
+bool is_fixed(Family family) noexcept { return family == Family::kFixed || family == Family::kUnsignedFixed; }
+
+std::string spelled(const FamilyRow& row, int first, int second) {
+  switch (row.shape) {
+    case Shape::kName:
+      return std::string(row.prefix);
+    case Shape::kNumber:
+      return fmt::format("{}{}", row.prefix, first);
+    case Shape::kTwoByDot:
+      return fmt::format("{}{}.{}", row.prefix, first, second);
+    case Shape::kTwoBySlash:
+      return fmt::format("{}{}/{}", row.prefix, first, second);
+  }
+  return {};
+}
+
+bool is_name(std::string_view text) {
+  const auto table = family_table();
+  return std::any_of(table.begin(), table.end(), [text](const FamilyRow& row) {
+    const auto parsed = matched(text, row);
+    return parsed && !out_of_range(*parsed);
+  });
+}
 
 bool parse_format_within(std::string_view text, bool accepts_chunk, Format& format, FormatFault& fault) {
   Format parsed;

@@ -32,7 +32,7 @@ constexpr Format mx(int exponent_bits, int mantissa_bits, int bits) {
 }
 
 constexpr FamilyRow named(std::string_view name, const Format& format, std::string_view bits, std::string_view what) {
-  return {name, name, Shape::kName, format, {0, 0}, {0, 0}, bits, what};
+  return {name, name, Shape::kName, format, {0, 0}, {0, 0}, {0, 0}, bits, what};
 }
 
 constexpr std::array kFamilies{
@@ -43,6 +43,7 @@ constexpr std::array kFamilies{
         floating(0, 0),
         {1, 0},
         {11, 52},
+        {4, 3},
         "1+E+M",
         "IEEE-like float: E exponent bits (1 to 11), M stored mantissa bits (0 to 52), subnormals, infinities, NaN"},
     named("fp64", floating(11, 52), "64", "f11.52"),
@@ -61,6 +62,7 @@ constexpr std::array kFamilies{
               of(Family::kFixed),
               {-512, -512},
               {512, 512},
+              {2, 6},
               "I+F",
               "two's complement fixed point: I integer bits with the sign, F fraction bits; I+F is 1 to 64"},
     FamilyRow{"ufxI.F",
@@ -69,6 +71,7 @@ constexpr std::array kFamilies{
               of(Family::kUnsignedFixed),
               {-512, -512},
               {512, 512},
+              {2, 6},
               "I+F",
               "unsigned fixed point: I integer bits, F fraction bits; I+F is 1 to 64"},
     FamilyRow{"dfxN",
@@ -77,6 +80,7 @@ constexpr std::array kFamilies{
               of(Family::kDynamicFixed),
               {2, 0},
               {64, 0},
+              {8, 0},
               "N",
               "dynamic fixed point: N-bit symmetric code times a power of two for each tensor"},
     FamilyRow{"intN",
@@ -85,6 +89,7 @@ constexpr std::array kFamilies{
               of(Family::kInt),
               {2, 0},
               {16, 0},
+              {8, 0},
               "N",
               "N-bit code (2 to 16) times a real scale, for each tensor or output channel"},
     FamilyRow{"uintN",
@@ -93,6 +98,7 @@ constexpr std::array kFamilies{
               of(Family::kUnsignedInt),
               {2, 0},
               {16, 0},
+              {8, 0},
               "N",
               "the same without a sign, with a zero point"},
     FamilyRow{"bfpN/B",
@@ -101,6 +107,7 @@ constexpr std::array kFamilies{
               of(Family::kBlockFloat),
               {2, 1},
               {32, 65536},
+              {8, 32},
               "N+8/B",
               "block floating point: N-bit mantissas, one power of two for B neighbours"},
     named("mxfp8", mx(4, 3, 8), "8.25", "OCP MX: blocks of 32 e4m3 with an E8M0 scale"),
@@ -117,6 +124,7 @@ constexpr std::array kFamilies{
               of(Family::kPosit),
               {2, 0},
               {32, 4},
+              {16, 2},
               "N",
               "posit of N bits (2 to 32) with E exponent bits (0 to 4; standard 2022: 2)"},
     FamilyRow{"po2N",
@@ -125,6 +133,7 @@ constexpr std::array kFamilies{
               of(Family::kPowerOfTwo),
               {2, 0},
               {16, 0},
+              {4, 0},
               "N",
               "zero or plus or minus a power of two, in a window below the largest"},
     named("t2", of(Family::kTernary, 0, 0, 2), "2", "ternary: {-s, 0, s} cut at 0.7 mean |x|; t2:unit has s = 1"),
