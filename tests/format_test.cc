@@ -1,6 +1,7 @@
 // Formats: names, errors, facts.
 #include "udnn/format.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -8,6 +9,7 @@
 
 #include "src/numbers/format_hint.h"
 #include "src/numbers/format_table.h"
+#include "src/numbers/value_set.h"
 #include "tests/numbers_support.h"
 #include "tests/support.h"
 
@@ -325,6 +327,71 @@ TEST(FormatTraits, AreTheConstantsOfTheSpecification) {
     EXPECT_FALSE(traits(format(name)).is_dynamic) << name;
 }
 
+/// Every format of few bits, the degenerate ones too: no normal numbers, no positive ones, nothing but 0, no end
+/// behind 1.
+std::vector<std::string> small_formats() {
+  std::vector<std::string> list{"e4m3", "e3m2",  "e2m3",  "e2m1",   "mxfp8", "mxfp8e5m2", "mxfp6",
+                                "t2",   "mxfp4", "nvfp4", "mxint8", "b1",    "t2:unit",   "mxfp6e3m2"};
+  for (int e = 1; e <= 11; ++e)
+    for (int m = 0; m <= 4; ++m) list.push_back(fmt::format("f{}.{}", e, m));
+  for (int n = 1; n <= 8; ++n)
+    for (const int i : {-3, 0, 1, 2, n, n + 3})
+      for (const char* prefix : {"fx", "ufx"}) list.push_back(fmt::format("{}{}.{}", prefix, i, n - i));
+  for (int n = 2; n <= 12; ++n) {
+    for (const char* text : {"dfx{}", "dfx{}:wrap", "int{}", "uint{}", "bfp{}/32"})
+      list.push_back(fmt::format(fmt::runtime(text), n));
+    for (int e = 0; e <= 4; ++e) list.push_back(fmt::format("posit{}.{}", n, e));
+  }
+  for (int n = 2; n <= 10; ++n)
+    for (const char* text : {"po2{}", "po2{}:log"}) list.push_back(fmt::format(fmt::runtime(text), n));
+  return list;
+}
+
+int significant_bits(double value) {
+  if (value == 0) return 0;
+  int bits = 1;
+  double rest = std::ldexp(std::abs(value), -std::ilogb(value));
+  for (; rest != std::floor(rest); rest *= 2) ++bits;
+  return bits;
+}
+
+TEST(FormatTraits, AreWhatAllValuesOfASmallFormatSay) {
+  for (const std::string& name : small_formats()) {
+    SCOPED_TRACE(name);
+    const FormatTraits t = traits(format(name));
+    const auto set = numbers::ValueSet::of(format(name));
+    ASSERT_TRUE(set.is_enumerated());
+    const std::vector<double>& values = set.values();
+    EXPECT_EQ(t.lowest, values.front());
+    EXPECT_EQ(t.largest, values.back());
+    EXPECT_FALSE(std::signbit(t.lowest) && t.lowest == 0);
+    int widest = 0;
+    for (const double value : values) widest = std::max(widest, significant_bits(value));
+    EXPECT_EQ(t.significant_bits, widest);
+    const double least = set.least_positive();
+    EXPECT_EQ(t.smallest_subnormal == 0 ? t.smallest_normal : t.smallest_subnormal, least);
+    if (t.smallest_normal > 0) {
+      EXPECT_TRUE(set.contains(t.smallest_normal));
+    }
+    if (t.largest != 0) {
+      EXPECT_EQ(t.max_exponent, std::ilogb(std::max(t.largest, -t.lowest)));
+    }
+
+    const Family family = format(name).family;
+    if (t.largest == 1 && family == Family::kPosit) {
+      EXPECT_EQ(t.spacing_at_one, 0);
+    } else if (t.largest == 1 && family == Family::kPowerOfTwo) {
+      EXPECT_EQ(t.spacing_at_one, 1) << "to 2, as if the window went on";
+    } else if (values.size() == 1) {
+      EXPECT_EQ(t.spacing_at_one, 0);
+    } else {
+      const auto next = std::upper_bound(values.begin(), values.end(), 1.0);
+      const auto to = next == values.end() ? values.end() - 1 : next;
+      EXPECT_EQ(t.spacing_at_one, *to - *(to - 1));
+    }
+  }
+}
+
 TEST(StorageBits, CountSharedScales) {
   const std::pair<const char*, double> rows[] = {{"fp64", 64},    {"tf32", 19},     {"e4m3", 8},      {"fx2.6", 8},
                                                  {"ufx-2.10", 8}, {"dfx10", 10},    {"int4", 4},      {"b1", 1},
@@ -335,10 +402,11 @@ TEST(StorageBits, CountSharedScales) {
 
 TEST(FloatCarrier, HoldsWhatHasNoMoreBitsAndExponentsThanAFloat) {
   for (const char* name : {"fp32", "f8.22:sr", "bf16:sr", "e4m3", "fx2.6:sr", "fx12.12:sr", "fx13.12", "ufx12.12",
-                           "dfx24:sr", "int16", "b1", "t2", "fx4.-2", "int8:fix=0.1", "fx-120.126"})
+                           "dfx24:sr", "int16", "b1", "t2", "fx4.-2", "int8:fix=0.1", "fx-120.126", "po28"})
     EXPECT_TRUE(fits_float_carrier(format(name))) << name;
-  for (const char* name : {"fp64", "f9.5", "f8.24", "f8.23:sr", "f5.23:rtz", "fx13.12:sr", "fx13.13", "ufx13.12",
-                           "dfx26", "fx-120.127", "fx130.-120", "int8:fix=1e-40", "dfx8:fix=1.7014118346046923e+38"})
+  for (const char* name :
+       {"fp64", "f9.5", "f8.24", "f8.23:sr", "f5.23:rtz", "fx13.12:sr", "fx13.13", "ufx13.12", "dfx26", "po28:log",
+        "po29", "fx-120.127", "fx130.-120", "int8:fix=1e-40", "dfx8:fix=1.7014118346046923e+38"})
     EXPECT_FALSE(fits_float_carrier(format(name))) << name;
 }
 

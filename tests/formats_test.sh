@@ -110,6 +110,11 @@ diff readme.txt table.txt >&2 || fail "$readme, between its two markers" 'anothe
 [[ $(wc -l <table.txt) -gt 25 ]]
 shows '^fxI\.F +I\+F +-2\^\(I-1\) to 2\^\(I-1\) - 2\^-F +I\+F-1 +all +sat wrap +two' formats
 shows '^e4m3 +8 +±448 +4 +all +sat nan +OCP' formats
+shows '^dfxN .*; N is 2 to 64$' formats
+shows '^fE\.M .*; E is 1 to 11, M 0 to 52$' formats
+shows '^ufxI\.F .*; I\+F is 1 to 64$' formats
+shows '^bfpN/B .*; N is 2 to 32, B 1 to 65536$' formats
+shows '^po2N .*; N is 2 to 10$' formats
 shows '^:wrap +overflow ' formats
 shows '^\{"formats":\[\{"format":"fE\.M".*"modifiers":\[\{"modifier":":rne"' formats --json
 refuses 2 '' 'udnn: format excludes --markdown (see udnn formats --help)' formats e4m3 --markdown
@@ -134,6 +139,16 @@ shows '^range +-64 to 63\.5$' formats mxint8:fix=0.5
 shows '^finite values +4294967295$' formats posit32.2
 shows '^  -1 █ {31}█ {31}█ 1$' formats t2
 shows '"number_line":\{"lowest":-1\.0,"largest":1\.0,.*"powers_of_two":\{"first":0,"step":1,"counts":\[1\]\}\},"values":\[0\.0,1\.0,-1\.0\]' formats t2 --json
+
+shows '^smallest positive +none$' formats fx1.0
+shows '^range +-0\.5 to 0$' formats fx0.1
+shows '^smallest normal +none$' formats f1.3
+shows '^range +-1\.75 to 1\.75$' formats f1.3
+shows '^spacing at 1 +none$' formats posit2.0
+shows '^spacing at 1 +3  \(0x1\.8p\+1\)$' formats posit3.1
+shows '^range +0 to 0$' formats f1.0
+shows '"lowest":0\.0,"largest":0\.0,' formats f1.0 --json
+shows '^smallest positive +0\.5  \(0x1p-1\)$' formats po22:log
 
 # Two formats.
 shows '^finite values +253 +239$' formats e4m3 f4.3

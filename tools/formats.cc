@@ -105,6 +105,16 @@ std::string significant_bits_of(const numbers::FamilyRow& row) {
   }
 }
 
+/// "E is 1 to 11, M 0 to 52"; of fixed point the sum alone is narrow.
+std::string numbers_of(const numbers::FamilyRow& row) {
+  if (row.shape == numbers::Shape::kName) return {};
+  if (numbers::is_fixed(row.format.family)) return "; I+F is 1 to 64";
+  const std::string_view letters = row.pattern.substr(row.prefix.size());
+  std::string text = fmt::format("; {} is {} to {}", letters[0], row.low[0], row.high[0]);
+  if (row.shape != numbers::Shape::kNumber) text += fmt::format(", {} {} to {}", letters[2], row.low[1], row.high[1]);
+  return text;
+}
+
 /// A pattern's modifiers are those of its widest format.
 Format modifiable(const numbers::FamilyRow& row) {
   Format format = row.format;
@@ -122,7 +132,8 @@ report::Table families() {
                    : roundings.size() == static_cast<std::size_t>(kRoundings)
                        ? std::string("all")
                        : fmt::format("{}", fmt::join(roundings, " ")),
-                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")), row.what});
+                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")),
+                   fmt::format("{}{}", row.what, numbers_of(row))});
   }
   return table;
 }

@@ -25,17 +25,26 @@ void describe_float(const Format& format, FormatTraits& t) {
   t.largest = has_normals ? std::ldexp(2 - std::ldexp(1.0, -m), t.max_exponent)
                           : std::ldexp(1 - std::ldexp(1.0, -m), t.min_exponent);
   if (!is_ieee && t.has_nan) t.largest -= std::ldexp(1.0, t.max_exponent - m);  // whose code is NaN
-  t.lowest = -t.largest;
-  t.spacing_at_one = std::ldexp(1.0, std::max(0, t.min_exponent) - m);
+  t.lowest = 0 - t.largest;  // of f1.0 they are 0, and there is no spacing
+  t.spacing_at_one = t.largest > 0 ? std::ldexp(1.0, std::max(0, t.min_exponent) - m) : 0;
 }
 
 void describe_codes(double lowest, double largest, int fraction_bits, FormatTraits& t) {
   t.lowest = std::ldexp(lowest, -fraction_bits);
   t.largest = std::ldexp(largest, -fraction_bits);
-  t.spacing_at_one = t.smallest_subnormal = std::ldexp(1.0, -fraction_bits);
+  t.spacing_at_one = std::ldexp(1.0, -fraction_bits);
+  t.smallest_subnormal = largest > 0 ? t.spacing_at_one : 0;  // fx1.0 has -1 and 0
   t.min_exponent = -fraction_bits;
   const double widest = std::max(-t.lowest, t.largest);
   t.max_exponent = widest > 0 ? std::ilogb(widest) : t.min_exponent;
+}
+
+/// From 1 to the next posit. Where the exponent has no room for its last bits, they are 0, and a step is larger;
+/// posit2.E ends at 1.
+double posit_spacing_at_one(const Format& format) {
+  const int fraction_bits = format.bits - 3 - format.exponent_bits;
+  if (format.bits == 2) return 0;
+  return fraction_bits >= 0 ? std::ldexp(1.0, -fraction_bits) : std::ldexp(1.0, 1 << -fraction_bits) - 1;
 }
 
 /// 2^n - 1, to nearest where a double has no room for it.
@@ -82,7 +91,7 @@ FormatTraits traits(const Format& format) {
       const int largest = (n - 2) << format.exponent_bits;
       t.largest = std::ldexp(1.0, largest);
       t.smallest_subnormal = std::ldexp(1.0, -largest);
-      t.spacing_at_one = std::ldexp(1.0, -std::max(n - 3 - format.exponent_bits, 0));
+      t.spacing_at_one = posit_spacing_at_one(format);
       t.significant_bits = std::max(n - 2 - format.exponent_bits, 1);
       t.min_exponent = -largest;
       t.max_exponent = largest;
@@ -91,7 +100,7 @@ FormatTraits traits(const Format& format) {
       break;
     }
     case Family::kPowerOfTwo: {
-      t.min_exponent = 2 - (1 << (n - 1));  // the largest is 1, and one code is zero
+      t.min_exponent = (format.is_log ? 1 : 2) - (1 << (n - 1));  // the largest is 1; one code is zero, but for :log
       t.largest = 1;
       t.lowest = -1;
       t.smallest_subnormal = std::ldexp(1.0, t.min_exponent);
@@ -157,7 +166,8 @@ bool fits_float_carrier(const Format& format) {
   }
   const double unit = format.scale_rule == ScaleRule::kFixed ? format.scale_value : 1;
   if (unit < 0x1p-126 || unit > std::ldexp(1.0, 126 - format.bits)) return false;
-  return t.min_exponent >= -149 && t.max_exponent <= 127;
+  const int least = format.family == Family::kPowerOfTwo ? -126 : -149;  // a window has no subnormals
+  return t.min_exponent >= least && t.max_exponent <= 127;
 }
 
 bool fits_double_carrier(const Format& format) {
