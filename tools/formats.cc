@@ -11,6 +11,7 @@
 #include "tools/format_argument.h"
 #include "tools/format_card.h"
 #include "tools/format_spellings.h"
+#include "tools/json_line.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -182,7 +183,12 @@ void add_formats(CLI::App& app, Action& action) {
       "formats", "The names of all number formats; one of them: bits, range, spacing, values; or two side by side");
   CLI::Option* const formats =
       verb->add_option("format", options->formats, "For example fx2.6:sr; without it: all names")->expected(0, 2);
-  CLI::Option* const json = verb->add_flag("--json", options->json, "One JSON object");
+  CLI::Option* const json = verb->add_flag(
+      "--json", options->json,
+      fmt::format(
+          "One JSON object; {}, an end of more than 53 significant bits that of a hexadecimal float, and a count "
+          "that of a whole number up to 2^64",
+          kTextsMean));
   verb->add_flag("--markdown", options->markdown, "The table of names, as README.md holds it")
       ->excludes(formats)
       ->excludes(json);
