@@ -176,6 +176,12 @@ shows '"values":\[0\.0,0\.5,1\.0,1\.5,2\.0,3\.0,"Infinity","NaN",-0\.0,' formats
 shows '"rounding":"sr7","overflow":"nan","subnormals":"ftz","scale_rule":null,"block":null,"finite_values":"253",' formats e4m3:sr7:nan:ftz --json
 shows '^scale +from the values by the rule pct=99\.9; what is shown is at scale 1$' formats dfx8:pct=99.9
 
+shows '^rounding +sr7, of rne rna rtz rup rdn odd sr$' formats e4m3:sr7:nan:ftz
+shows '^overflow +nan, of nan sat$' formats e4m3:sr7:nan:ftz
+shows '^subnormals +ftz: results among them become 0$' formats e4m3:sr7:nan:ftz
+shows '^overflow +sat$' formats e2m1
+shows '^rounding +its own$' formats posit16.1
+
 # Formats in blocks: the block and its scale, then an element.
 shows '^bits +4\.25$' formats mxfp4
 shows '^block +32 neighbours share a scale of 8 bits: 4 \+ 8/32 bits for each value$' formats mxfp4

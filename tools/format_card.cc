@@ -27,6 +27,7 @@ namespace udnn::tools {
 namespace {
 
 using numbers::Count;
+using numbers::ModifierKind;
 using numbers::ValueSet;
 
 constexpr std::size_t kColumns = 65;  ///< of a number line: odd, so that zero stands in the middle of a symmetric range
@@ -121,8 +122,10 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
-std::string listed(const std::vector<std::string_view>& spellings, std::string_view none) {
-  return spellings.empty() ? std::string(none) : fmt::format("{}", fmt::join(spellings, " "));
+/// What the format does, and what it could do.
+std::string chosen(const Aspect& aspect, ModifierKind kind, const Format& format) {
+  const std::vector<std::string_view> all = spellings_of(kind, format);
+  return all.size() < 2 ? aspect.text : fmt::format("{}, of {}", aspect.text, fmt::join(all, " "));
 }
 
 /// The exponents of po2, and where the carrier has no more of them.
@@ -230,8 +233,12 @@ std::string card_text(const Format& format) {
   line("infinity, NaN", fmt::format("{}, {}", t.has_infinity ? "yes" : "no", t.has_nan ? "yes" : "no"));
   line("scale", scale_text(format, t));
   if (format.family == Family::kPowerOfTwo) line("window", window_text(format, t));
-  line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
-  line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
+  for (const Aspect& aspect : aspects_of(format)) {
+    if (aspect.what == "rounding") line("rounding", chosen(aspect, ModifierKind::kRounding, format));
+    if (aspect.what == "overflow") line("overflow", chosen(aspect, ModifierKind::kOverflow, format));
+    if (aspect.what == "subnormals" && format.flushes_subnormals)
+      line("subnormals", "ftz: results among them become 0");
+  }
   line("carrier", carrier_of(format));
   text += number_line_text(set);
 
