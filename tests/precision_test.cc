@@ -75,7 +75,9 @@ TEST(Precision, PrintsWhatParsesBackToIt) {
 TEST(Precision, SaysWhatIsWrongAndWhere) {
   const std::pair<const char*, const char*> texts[] = {
       {"w=fx2.6:srr", "\"w=fx2.6:srr\": unknown modifier 'srr' at column 9, did you mean 'sr'?"},
-      {"all=fp32, a=fp17", "\"all=fp32, a=fp17\": unknown format 'fp17' at column 13, did you mean 'fp16'?"},
+      {"all=fp32, a=fp17",
+       "\"all=fp32, a=fp17\": unknown format 'fp17' at column 13, expected one of fp64, fp32, fp16, or fE.M for "
+       "another split"},
       {"x=fp32", "\"x=fp32\": unknown role 'x' at column 1, expected one of w, a, e, g, m, s, acc, all"},
       {"conv1.b=fp32", "\"conv1.b=fp32\": unknown role 'b' at column 7, expected one of w, a, e, g, m, s, acc, all"},
       {"fp32", "\"fp32\": 'fp32' assigns no format at column 1, expected [layer.]role=format, as in w=fx2.6:sr"},

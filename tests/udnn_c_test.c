@@ -49,7 +49,8 @@ static void describes_formats(void) {
   EXPECT(facts.fits_double == 1 && facts.fits_float == 0 && facts.has_infinity == 0);
 
   EXPECT_ERROR(udnn_format_describe("fp31", &facts, &error), UDNN_INVALID_ARGUMENT,
-               "\"fp31\": unknown format 'fp31' at column 1, did you mean 'fp32'?");
+               "\"fp31\": unknown format 'fp31' at column 1, expected one of fp64, fp32, fp16, or fE.M for another "
+               "split");
   EXPECT(strcmp(facts.name, "fx4.28") == 0);  // as it was
   EXPECT_ERROR(udnn_format_describe(NULL, &facts, &error), UDNN_INVALID_ARGUMENT, "format: NULL");
   EXPECT(udnn_format_describe("fp31", &facts, NULL) == UDNN_INVALID_ARGUMENT);
@@ -65,8 +66,7 @@ static void refuses_what_it_cannot_make(void) {
   udnn_error error;
   udnn_codec* codec = NULL;
   EXPECT_ERROR(udnn_codec_create("f4.3:wrap", &codec, &error), UDNN_INVALID_ARGUMENT,
-               "\"f4.3:wrap\": modifier 'wrap' does not apply to f4.3 at column 6, expected one of rne, rna, rtz, rup, "
-               "rdn, odd, sr, sat, inf, nan, ftz");
+               "\"f4.3:wrap\": modifier 'wrap' does not apply to f4.3 at column 6, expected one of sat, inf, nan");
   EXPECT(codec == NULL);
   EXPECT_ERROR(udnn_codec_create("e4m3", NULL, &error), UDNN_INVALID_ARGUMENT, "codec: NULL");
   udnn_codec_destroy(NULL);

@@ -18,29 +18,20 @@
 #include "src/numbers/value_set.h"
 #include "src/report/chart.h"
 #include "src/report/table.h"
+#include "tools/format_facts.h"
 #include "tools/format_spellings.h"
+#include "tools/json_line.h"
 
 namespace udnn::tools {
 
 namespace {
 
 using numbers::Count;
-using numbers::ExactValue;
-using numbers::Missing;
+using numbers::ModifierKind;
 using numbers::ValueSet;
 
 constexpr std::size_t kColumns = 65;  ///< of a number line: odd, so that zero stands in the middle of a symmetric range
 constexpr int kListedBits = 8;
-constexpr std::size_t kFew = 8;  ///< missing values that are shown
-
-/// The facts as the format's values have them: fix=S is their scale, other scales are 1.
-FormatTraits facts_of(const Format& format) {
-  FormatTraits t = traits(format);
-  if (format.scale_rule != ScaleRule::kFixed) return t;
-  for (double* fact : {&t.largest, &t.lowest, &t.smallest_normal, &t.smallest_subnormal, &t.spacing_at_one})
-    *fact *= format.scale_value / numbers::unit_of_block_scale(format, 1, 1);  // mxint8: of one code
-  return t;
-}
 
 /// In order of the codes, NaN and infinities too. Empty where there are too many.
 std::vector<double> listed_values(const Format& format) {
@@ -57,7 +48,7 @@ std::vector<double> listed_values(const Format& format) {
 struct NumberLine {
   std::vector<Count> linear;  ///< of equal widths, from the lowest value to the largest
   std::vector<Count> powers;  ///< from 2^first on, `step` powers of two in each
-  int first = 0;
+  int first = 0, last = 0;
   int step = 1;
 };
 
@@ -76,13 +67,13 @@ NumberLine number_line(const ValueSet& set) {
     line.linear.push_back(set.count_within(border(column), border(column + 1)));
   if (!(largest > 0)) return line;
   line.first = std::ilogb(set.least_positive());
-  int last = std::ilogb(largest);
-  if (set.count_within(std::ldexp(1.0, last), std::numeric_limits<double>::infinity()) == 0)
-    --last;  // rounded up to it
-  const int powers = last - line.first + 1;
+  line.last = std::ilogb(largest);
+  if (set.count_within(std::ldexp(1.0, line.last), std::numeric_limits<double>::infinity()) == 0)
+    --line.last;  // rounded up to it
+  const int powers = line.last - line.first + 1;
   constexpr int kMost = kColumns;
   line.step = (powers + kMost - 1) / kMost;
-  for (int exponent = line.first; exponent <= last; exponent += line.step)
+  for (int exponent = line.first; exponent <= line.last; exponent += line.step)
     line.powers.push_back(set.count_within(std::ldexp(1.0, exponent), std::ldexp(1.0, exponent + line.step)));
   return line;
 }
@@ -94,28 +85,17 @@ std::string heights(std::span<const Count> counts) {
   return report::bars(logarithms);
 }
 
-base::Value count_value(Count count) {
-  constexpr Count kMost = Count{1} << 53U;  // those who read numbers read doubles: beyond, it is a text
-  return count <= kMost ? base::Value(static_cast<std::int64_t>(count)) : base::Value(fmt::format("{}", count));
-}
-
-/// As a hexadecimal float where a double does not hold it.
-std::string text_of(const ExactValue& value) {
-  if (value.magnitude.is_double()) return fmt::format("{}", value.nearest());
-  return fmt::format("{}{:#x}p{}", value.is_negative ? "-" : "", value.magnitude.mantissa, value.magnitude.exponent);
-}
-
 base::Value counts_value(std::span<const Count> counts) {
   base::Value list = base::Value::array();
   for (const Count count : counts) list.push_back(count_value(count));
   return list;
 }
 
-base::Value number_line_value(const ValueSet& set) {
+base::Value number_line_value(const Format& format, const ValueSet& set) {
   const NumberLine line = number_line(set);
   return base::Value::object(
-      {{"lowest", set.lowest()},
-       {"largest", set.largest()},
+      {{"lowest", end_value(format, true)},
+       {"largest", end_value(format, false)},
        {"counts", counts_value(line.linear)},
        {"powers_of_two",
         base::Value::object({{"first", line.first}, {"step", line.step}, {"counts", counts_value(line.powers)}})}});
@@ -132,10 +112,9 @@ std::string number_line_text(const ValueSet& set) {
   };
   add("values, from the lowest to the largest", fmt::format("{}", set.lowest()), line.linear,
       fmt::format("{}", set.largest()));
-  const int last = line.first + line.step * (static_cast<int>(line.powers.size()) - 1);
   add(line.step == 1 ? std::string("values above 0, a column for each power of two")
                      : fmt::format("values above 0, a column for each {} powers of two", line.step),
-      fmt::format("2^{}", line.first), line.powers, fmt::format("2^{}", last));
+      fmt::format("2^{}", line.first), line.powers, fmt::format("2^{}", line.last));
   return text;
 }
 
@@ -143,83 +122,62 @@ base::Value optional(double value) { return value == 0 ? base::Value() : base::V
 
 std::string number(double value) { return value == 0 ? std::string("none") : fmt::format("{0}  ({0:a})", value); }
 
-/// What no double holds is one spacing less than the power of two that it is rounded to.
-std::string largest_text(const Format& format, const FormatTraits& t) {
-  return fits_double_carrier(format) ? fmt::format("{}", t.largest)
-                                     : fmt::format("{} - {:a}", t.largest, t.smallest_subnormal);
+/// What the format does, and what it could do.
+std::string chosen(const Aspect& aspect, ModifierKind kind, const Format& format) {
+  const std::vector<std::string_view> all = spellings_of(kind, format);
+  return all.size() < 2 ? aspect.text : fmt::format("{}, of {}", aspect.text, fmt::join(all, " "));
 }
 
-std::string carrier_of(const Format& format) {
-  return fits_float_carrier(format) ? "float" : fits_double_carrier(format) ? "double" : "long double";
-}
-
-std::string listed(const std::vector<std::string_view>& spellings, std::string_view none) {
-  return spellings.empty() ? std::string(none) : fmt::format("{}", fmt::join(spellings, " "));
-}
-
-report::Cell cell(double value) { return {fmt::format("{}", value), base::Value(value)}; }
-
-report::Cell optional_cell(double value) { return value == 0 ? report::Cell("none") : cell(value); }
-
-report::Cell yes_or_no(bool is) { return {is ? "yes" : "no", base::Value(is)}; }
-
-/// The modifier of a kind that the format has, written or not.
-std::string_view modifier_of(numbers::ModifierKind kind, int value, const Format& format) {
-  for (const numbers::ModifierRow& row : numbers::modifier_table())
-    if (row.kind == kind && row.value == value && applies(row, format)) return row.spelling;
-  return "its own";
-}
-std::string rounding_of(const Format& format) {
-  const auto spelling = modifier_of(numbers::ModifierKind::kRounding, static_cast<int>(format.rounding), format);
-  const bool has_bits = format.rounding == Rounding::kStochastic && format.random_bits != 32;
-  return has_bits ? fmt::format("{}{}", spelling, format.random_bits) : std::string(spelling);
-}
-std::string overflow_of(const Format& format) {
-  return std::string(modifier_of(numbers::ModifierKind::kOverflow, static_cast<int>(format.overflow), format));
-}
-
-/// What a block's scale can be: its standard, its ends, and how many share it.
-std::string block_scale_text(const Format& format) {
-  double least = 0, largest = 0;
-  for (int byte = 0; byte < 256; ++byte) {
-    const auto value = numbers::block_scale_value(format, static_cast<std::uint8_t>(byte));
-    if (!value || !(*value > 0)) continue;  // NaN
-    if (least == 0 || *value < least) least = *value;
-    largest = std::max(largest, *value);
-  }
-  const bool is_nvfp4 = format.family == Family::kNvfp4;
-  return fmt::format("one for {} neighbours: {}, {:a} to {:a}{}; what is shown is at scale 1", format.block,
-                     is_nvfp4 ? "e4m3" : "E8M0", least, largest, is_nvfp4 ? ", times a float for the tensor" : "");
+/// The exponents of po2, and where the carrier has no more of them.
+std::string window_text(const Format& format, const FormatTraits& t) {
+  const bool is_float = fits_float_carrier(format);
+  return fmt::format(
+      "1 to 2^{}, times the scale; in a {} no value is below 2^{}", t.min_exponent, carrier_of(format),
+      is_float ? std::numeric_limits<float>::min_exponent - 1 : std::numeric_limits<double>::min_exponent - 1);
 }
 
 std::string scale_text(const Format& format, const FormatTraits& t) {
   if (format.scale_rule == ScaleRule::kFixed) return fmt::format("{}, given", format.scale_value);
-  if (format.block != 0) return block_scale_text(format);
-  return t.is_dynamic ? "from the values; what is shown is at scale 1" : "none to choose";
+  if (!t.is_dynamic) return "none to choose";
+  const std::string rule = scale_rule_of(format);
+  return fmt::format("from the values{}; what is shown is at scale 1", rule.empty() ? "" : " by the rule " + rule);
 }
 
-std::string missing_text(const Format& a, const Format& b, const ValueSet& of, const ValueSet& in) {
-  const std::string title = fmt::format("in {}, not in {}: ", to_string(a), to_string(b));
-  const Missing missing = Missing::of(of, in, kFew);
-  if (missing.count == 0) return fmt::format("{}none of {} values\n", title, of.size());
-  std::vector<std::string> first;
-  for (const ExactValue& value : missing.first) first.push_back(text_of(value));
-  return fmt::format("{}{} of {} values{}\n  {}{}\n", title, missing.count, of.size(),
-                     of.is_enumerated() ? "" : ", by exponents and mantissas", fmt::join(first, " "),
-                     missing.count > first.size() ? " ..." : "");
+/// What a block has beside its elements, whose own facts follow.
+std::string block_text(const Format& format) {
+  const BlockFacts facts = *block_of(format);
+  const bool has_tensor_scale = format.family == Family::kNvfp4;
+  std::string text;
+  const auto line = [&](std::string_view what, const std::string& value) {
+    text += fmt::format("{:<20}{}\n", what, value);
+  };
+  line("block", fmt::format("{} neighbours share a scale of 8 bits: {} + 8/{} bits for each value", format.block,
+                            format.bits, format.block));
+  if (format.scale_rule != ScaleRule::kFixed) {
+    line("scale of a block", has_tensor_scale
+                                 ? fmt::format("{}, 0 or 2^{} to {}, times one float for the tensor, here 1",
+                                               facts.scale, std::ilogb(facts.least_scale), facts.largest_scale)
+                                 : fmt::format("{}, a power of two from 2^{} to 2^{}", facts.scale,
+                                               std::ilogb(facts.least_scale), std::ilogb(facts.largest_scale)));
+    line("over all scales",
+         fmt::format("{} to {}, least above 0 {}", facts.lowest, facts.largest, number(facts.least_positive)));
+  }
+  line("element", facts.element + ", described below");
+  return text;
 }
 
-base::Value missing_value(const Format& a, const Format& b, const ValueSet& of, const ValueSet& in) {
-  const Missing missing = Missing::of(of, in, kFew);
-  base::Value first = base::Value::array();
-  for (const ExactValue& value : missing.first)
-    first.push_back(value.magnitude.is_double() ? base::Value(value.nearest()) : base::Value(text_of(value)));
-  base::Value value = base::Value::object({{"of", to_string(a)}, {"in", to_string(b)}});
-  value.set("count", count_value(missing.count));
-  value.set("values", count_value(of.size()));
-  value.set("enumerated", of.is_enumerated());
-  value.set("first", std::move(first));
-  return value;
+base::Value block_value(const Format& format) {
+  const auto facts = block_of(format);
+  if (!facts) return {};
+  return base::Value::object({{"values", format.block},
+                              {"element", facts->element},
+                              {"scale", facts->scale},
+                              {"scale_bits", 8},
+                              {"least_scale", facts->least_scale},
+                              {"largest_scale", facts->largest_scale},
+                              {"lowest", facts->lowest},
+                              {"largest", facts->largest},
+                              {"least_positive", facts->least_positive}});
 }
 
 }  // namespace
@@ -229,24 +187,27 @@ base::Value card_value(const Format& format) {
   base::Value facts = base::Value::object({{"format", to_string(format)},
                                            {"bits", storage_bits(format)},
                                            {"carrier", carrier_of(format)},
-                                           {"lowest", t.lowest},
-                                           {"largest", t.largest},
+                                           {"lowest", end_value(format, true)},
+                                           {"largest", end_value(format, false)},
                                            {"smallest_normal", optional(t.smallest_normal)},
                                            {"smallest_subnormal", optional(t.smallest_subnormal)},
-                                           {"spacing_at_one", t.spacing_at_one},
+                                           {"spacing_at_one", optional(t.spacing_at_one)},
                                            {"significant_bits", t.significant_bits},
                                            {"has_infinity", t.has_infinity},
                                            {"has_nan", t.has_nan},
-                                           {"is_dynamic", t.is_dynamic},
-                                           {"block", format.block == 0 ? base::Value() : base::Value(format.block)},
-                                           {"rounding", rounding_of(format)},
-                                           {"overflow", overflow_of(format)}});
+                                           {"is_dynamic", t.is_dynamic}});
   const ValueSet set = ValueSet::of(format);
+  for (const Aspect& aspect : aspects_of(format))
+    if (aspect.what == "rounding" || aspect.what == "overflow" || aspect.what == "subnormals")
+      facts.set(aspect.what, aspect.text);
+  const std::string rule = scale_rule_of(format);
+  facts.set("scale_rule", rule.empty() ? base::Value() : base::Value(rule));
+  facts.set("block", block_value(format));
   facts.set("finite_values", count_value(set.size()));
-  facts.set("number_line", number_line_value(set));
+  facts.set("number_line", number_line_value(format, set));
   if (const auto values = listed_values(format); !values.empty()) {
     base::Value list = base::Value::array();
-    for (const double value : values) list.push_back(value);
+    for (const double value : values) list.push_back(real(value));
     facts.set("values", std::move(list));
   }
   return facts;
@@ -261,19 +222,23 @@ std::string card_text(const Format& format) {
     text += fmt::format("{:<20}{}\n", what, value);
   };
   line("format", to_string(format));
-  line("bits", format.block == 0 ? fmt::format("{}", storage_bits(format))
-                                 : fmt::format("{}: {} for a value, and 8 for the scale of {}", storage_bits(format),
-                                               format.bits, format.block));
+  line("bits", fmt::format("{}", storage_bits(format)));
+  if (format.block != 0) text += block_text(format);
   line("finite values", fmt::format("{}", set.size()));
-  line("range", fmt::format("{} to {}", t.lowest + 0.0, largest_text(format, t)));
+  line("range", fmt::format("{} to {}", lowest_text(format, t), largest_text(format, t)));
   if (is_float) line("smallest normal", number(t.smallest_normal));
   line(is_float ? "smallest subnormal" : "smallest positive", number(t.smallest_subnormal));
   line("spacing at 1", number(t.spacing_at_one));
   line("significant bits", fmt::format("{}", t.significant_bits));
   line("infinity, NaN", fmt::format("{}, {}", t.has_infinity ? "yes" : "no", t.has_nan ? "yes" : "no"));
   line("scale", scale_text(format, t));
-  line("roundings", listed(spellings_of(numbers::ModifierKind::kRounding, format), "its own"));
-  line("overflow", listed(spellings_of(numbers::ModifierKind::kOverflow, format), "its own"));
+  if (format.family == Family::kPowerOfTwo) line("window", window_text(format, t));
+  for (const Aspect& aspect : aspects_of(format)) {
+    if (aspect.what == "rounding") line("rounding", chosen(aspect, ModifierKind::kRounding, format));
+    if (aspect.what == "overflow") line("overflow", chosen(aspect, ModifierKind::kOverflow, format));
+    if (aspect.what == "subnormals" && format.flushes_subnormals)
+      line("subnormals", "ftz: results among them become 0");
+  }
   line("carrier", carrier_of(format));
   text += number_line_text(set);
 
@@ -284,51 +249,6 @@ std::string card_text(const Format& format) {
   for (std::size_t i = 0; i < values.size(); ++i)
     text += fmt::format("{}{}", values[i], i % kPerLine == kPerLine - 1 || i + 1 == values.size() ? "\n" : " ");
   return text;
-}
-
-std::string pair_text(const Format& a, const Format& b) {
-  const FormatTraits facts[] = {facts_of(a), facts_of(b)};
-  const ValueSet sets[] = {ValueSet::of(a), ValueSet::of(b)};
-  report::Table table({"", to_string(a), to_string(b)});
-  const auto row = [&](std::string_view what, auto&& cell_of) {
-    table.add_row({what, cell_of(a, facts[0], sets[0]), cell_of(b, facts[1], sets[1])});
-  };
-  row("bits", [](const Format& f, const FormatTraits&, const ValueSet&) { return cell(storage_bits(f)); });
-  row("finite values", [](const Format&, const FormatTraits&, const ValueSet& set) {
-    return report::Cell(fmt::format("{}", set.size()), count_value(set.size()));
-  });
-  row("lowest", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.lowest); });
-  row("largest", [](const Format& f, const FormatTraits& t, const ValueSet&) {
-    return fits_double_carrier(f) ? cell(t.largest) : report::Cell(largest_text(f, t));
-  });
-  row("smallest normal",
-      [](const Format&, const FormatTraits& t, const ValueSet&) { return optional_cell(t.smallest_normal); });
-  row("smallest positive", [](const Format&, const FormatTraits& t, const ValueSet&) {
-    return optional_cell(t.smallest_subnormal == 0 ? t.smallest_normal : t.smallest_subnormal);
-  });
-  row("spacing at 1", [](const Format&, const FormatTraits& t, const ValueSet&) { return cell(t.spacing_at_one); });
-  row("significant bits", [](const Format&, const FormatTraits& t, const ValueSet&) {
-    return report::Cell(std::to_string(t.significant_bits), base::Value(t.significant_bits));
-  });
-  row("infinity", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_infinity); });
-  row("NaN", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_nan); });
-  row("-0", [](const Format&, const FormatTraits& t, const ValueSet&) { return yes_or_no(t.has_negative_zero); });
-  row("rounding", [](const Format& f, const FormatTraits&, const ValueSet&) { return rounding_of(f); });
-  row("overflow", [](const Format& f, const FormatTraits&, const ValueSet&) { return overflow_of(f); });
-  row("scale", [](const Format& f, const FormatTraits& t, const ValueSet&) {
-    return report::Cell(t.is_dynamic                        ? std::string("from the values; here 1")
-                        : f.scale_rule == ScaleRule::kFixed ? fmt::format("{}", f.scale_value)
-                                                            : std::string("none"));
-  });
-  return fmt::format("{}\nfinite values (0 and -0 are one), in order of magnitude:\n{}{}", table.text(),
-                     missing_text(a, b, sets[0], sets[1]), missing_text(b, a, sets[1], sets[0]));
-}
-
-base::Value pair_value(const Format& a, const Format& b) {
-  const auto first = ValueSet::of(a), second = ValueSet::of(b);
-  return base::Value::object(
-      {{"formats", base::Value::array({card_value(a), card_value(b)})},
-       {"missing", base::Value::array({missing_value(a, b, first, second), missing_value(b, a, second, first)})}});
 }
 
 }  // namespace udnn::tools

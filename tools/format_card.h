@@ -1,4 +1,4 @@
-// tools/format_card.h: what `udnn formats FORMAT` says of it.
+// tools/format_card.h: what `udnn formats` says of the formats it is given.
 #pragma once
 
 #include <string>
@@ -8,9 +8,12 @@
 
 namespace udnn::tools {
 
-/// Bits, blocks and scales, range, spacing; a line of where the values lie; the values themselves, where their codes
-/// have at most 8 bits.
+/// Bits, range, spacing; a line of where the values lie; the values themselves, where they are at most 256.
 std::string card_text(const Format& format);
 base::Value card_value(const Format& format);
+
+/// Two formats side by side, and the values that one has and the other lacks.
+std::string pair_text(const Format& a, const Format& b);
+base::Value pair_value(const Format& a, const Format& b);
 
 }  // namespace udnn::tools

@@ -11,6 +11,7 @@
 #include "tools/format_argument.h"
 #include "tools/format_card.h"
 #include "tools/format_spellings.h"
+#include "tools/json_line.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
@@ -105,6 +106,16 @@ std::string significant_bits_of(const numbers::FamilyRow& row) {
   }
 }
 
+/// "E is 1 to 11, M 0 to 52"; of fixed point the sum alone is narrow.
+std::string numbers_of(const numbers::FamilyRow& row) {
+  if (row.shape == numbers::Shape::kName) return {};
+  if (numbers::is_fixed(row.format.family)) return "; I+F is 1 to 64";
+  const std::string_view letters = row.pattern.substr(row.prefix.size());
+  std::string text = fmt::format("; {} is {} to {}", letters[0], row.low[0], row.high[0]);
+  if (row.shape != numbers::Shape::kNumber) text += fmt::format(", {} {} to {}", letters[2], row.low[1], row.high[1]);
+  return text;
+}
+
 /// A pattern's modifiers are those of its widest format.
 Format modifiable(const numbers::FamilyRow& row) {
   Format format = row.format;
@@ -122,7 +133,8 @@ report::Table families() {
                    : roundings.size() == static_cast<std::size_t>(kRoundings)
                        ? std::string("all")
                        : fmt::format("{}", fmt::join(roundings, " ")),
-                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")), row.what});
+                   overflows.empty() ? std::string("own") : fmt::format("{}", fmt::join(overflows, " ")),
+                   fmt::format("{}{}", row.what, numbers_of(row))});
   }
   return table;
 }
@@ -171,8 +183,12 @@ void add_formats(CLI::App& app, Action& action) {
       "formats", "The names of all number formats; one of them: bits, range, spacing, values; or two side by side");
   CLI::Option* const formats =
       verb->add_option("format", options->formats, "For example fx2.6:sr; without it: all names")->expected(0, 2);
-  CLI::Option* const json =
-      verb->add_flag("--json", options->json, "One JSON object; NaN, infinities and counts above 2^53 are texts in it");
+  CLI::Option* const json = verb->add_flag(
+      "--json", options->json,
+      fmt::format(
+          "One JSON object; {}, an end of more than 53 significant bits that of a hexadecimal float, and a count "
+          "that of a whole number up to 2^64",
+          kTextsMean));
   verb->add_flag("--markdown", options->markdown, "The table of names, as README.md holds it")
       ->excludes(formats)
       ->excludes(json);

@@ -1,5 +1,6 @@
 // udnn round: numbers from stdin, rounded to a format.
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
@@ -17,6 +18,7 @@
 #include "src/base/refusal.h"
 #include "src/numbers/block_scale.h"
 #include "tools/format_argument.h"
+#include "tools/json_line.h"
 #include "tools/number_option.h"
 #include "tools/verb.h"
 #include "udnn/quantize.h"
@@ -34,20 +36,22 @@ struct RoundOptions {
   bool json = false;
 };
 
-/// A text that means a finite number beyond the largest double.
-bool is_beyond(double value, std::string_view text) {
-  return std::isinf(value) && text.find_first_of("0123456789") != std::string_view::npos;
-}
-
-/// The double that a line denotes: decimal or hexadecimal, inf, nan.
-std::optional<double> number_in(std::string_view line) {
+/// The double nearest to what a line denotes: decimal or hexadecimal, inf, nan. The error: what else was expected.
+Result<double> number_in(std::string_view line) {
   constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t begin = line.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return std::nullopt;
+  const std::size_t begin = std::min(line.find_first_not_of(kBlanks), line.size());
   const std::string text(line.substr(begin, line.find_last_not_of(kBlanks) + 1 - begin));
   char* end = nullptr;
+  errno = 0;
   const double value = std::strtod(text.c_str(), &end);
-  if (end != text.c_str() + text.size()) return std::nullopt;
+  if (text.empty() || end != text.c_str() + text.size())
+    return base::invalid("expected a number, as 0.1, 1e-3 or 0x1.8p-2");
+  if (errno == ERANGE && std::isinf(value))
+    return base::invalid("expected at most {} in magnitude, the largest double, or inf",
+                         std::numeric_limits<double>::max());
+  if (errno == ERANGE && value == 0)
+    return base::invalid("expected 0, or at least {} in magnitude, the least double",
+                         std::numeric_limits<double>::denorm_min());
   return value;
 }
 
@@ -57,16 +61,33 @@ Result<std::vector<double>> numbers_from(std::istream& stream) {
     const auto value = number_in(line);
     constexpr std::size_t kShown = 40;
     if (!value)
-      return base::invalid("stdin: line {}: '{}', expected a number, as 0.1, 1e-3 or 0x1.8p-2", values.size() + 1,
-                           line.substr(0, kShown));
-    if (is_beyond(*value, line))
-      return base::invalid("stdin: line {}: '{}' is beyond the largest double, {:.17g}; expected a double, or inf",
-                           values.size() + 1, line.substr(0, kShown), std::numeric_limits<double>::max());
+      return base::invalid("stdin: line {}: '{}', {}", values.size() + 1, line.substr(0, kShown),
+                           value.error().message());
     values.push_back(*value);
   }
   if (stream.bad())
     return Status(StatusCode::kIoError, fmt::format("stdin: cannot be read after line {}", values.size()));
   return values;
+}
+
+/// Whether a double works with the scale, and with all of the window below it. The library takes the nearest one that
+/// does, and what does not fit saturates, or is 0.
+Status check_scale(const Format& format, double unit, std::string_view found) {
+  if (format.family != Family::kDynamicFixed && format.family != Family::kInt &&
+      format.family != Family::kUnsignedInt && format.family != Family::kPowerOfTwo)
+    return {};
+  const int window = format.family == Family::kPowerOfTwo ? -traits(format).min_exponent : 0;
+  const int least = std::max(-899, std::numeric_limits<double>::min_exponent - 1 + window), most = 899 - format.bits;
+  if (unit >= std::ldexp(1.0, least) && unit <= std::ldexp(1.0, most)) return {};
+  return base::invalid("{}: {}, expected a scale of 2^{} to 2^{}", to_string(format), found, least, most);
+}
+
+template <class T>
+double largest_magnitude(const std::vector<T>& values) {
+  double largest = 0;
+  for (const T value : values)
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  return largest;
 }
 
 /// The scale of all values together, or the one that was asked for.
@@ -77,8 +98,17 @@ Result<Scale> scale_for(const RoundOptions& options, const Codec& codec, const s
   if (options.scale && !codec.needs_scale())
     return base::invalid("--scale: {} has no scale to give", to_string(format));
   if (Status status = codec.find_scales(std::span<const T>(values), std::span(&scale, 1)); !status.ok()) return status;
-  if (!options.scale) return scale;
+  if (!options.scale) {
+    if (codec.needs_scale())
+      if (Status status = check_scale(format, scale.unit,
+                                      fmt::format("no scale for a largest magnitude of {}", largest_magnitude(values)));
+          !status.ok())
+        return status;
+    return scale;
+  }
   if (format.is_unit) return base::invalid("--scale: {} has the scale 1", to_string(format));
+  if (Status status = check_scale(format, *options.scale, fmt::format("scale {}", *options.scale)); !status.ok())
+    return base::invalid("--scale: {}", status.message());
   scale.unit = *options.scale;
   if (format.family == Family::kUnsignedInt) {
     double lowest = 0;
@@ -136,7 +166,7 @@ base::Value value_of(const TensorStatistics& statistics) {
                               {"saturated", statistics.saturated},
                               {"non_finite", statistics.non_finite},
                               {"max_abs", statistics.max_abs},
-                              {"sqnr_db", statistics.sqnr_db()}});
+                              {"sqnr_db", real(statistics.sqnr_db())}});
 }
 
 std::string text_of(const TensorStatistics& statistics) {
@@ -168,8 +198,8 @@ Status round_in(const RoundOptions& options, const Codec& codec, const std::vect
   }
   base::Value rounded = base::Value::array(), record = base::Value::object({{"format", to_string(format)}});
   for (const T value : q) {
-    if constexpr (std::is_same_v<T, double>)
-      rounded.push_back(value);
+    if (std::is_same_v<T, double> || !std::isfinite(value))
+      rounded.push_back(real(static_cast<double>(value)));
     else
       rounded.push_back(hexadecimal(value));  // those who read numbers read doubles
   }
@@ -206,7 +236,9 @@ Status round_numbers(const RoundOptions& options) {
 void add_round(CLI::App& app, Action& action) {
   auto options = std::make_shared<RoundOptions>();
   CLI::App* const verb =
-      app.add_subcommand("round", "Numbers from stdin, one a line, rounded to a format, as hexadecimal floats");
+      app.add_subcommand("round",
+                         "Numbers from stdin, one a line, rounded to a format, as hexadecimal floats. Each is read as "
+                         "the nearest double; beyond the range of doubles, 4.9e-324 to 1.8e308, it is refused");
   verb->add_option("format", options->format, "For example e4m3:nan")->required();
   add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX, "Of stochastic rounding");
   verb->add_option("--scale", options->scale,
@@ -217,8 +249,10 @@ void add_round(CLI::App& app, Action& action) {
       "--block", options->block,
       "The numbers stand in the order of the blocks, for bfp, mx, nvfp4: the first B lines are the first block, the "
       "last may be shorter");
-  verb->add_flag("--json", options->json,
-                 "One JSON object; NaN, infinities and values of more than 53 significant bits are texts in it");
+  verb->add_flag(
+      "--json", options->json,
+      fmt::format("One JSON object; {}, a value of more than 53 significant bits that of a hexadecimal float",
+                  kTextsMean));
   verb->footer("Example: echo 464 | udnn round e4m3:nan");
   verb->callback([options, &action] { action = [options] { return round_numbers(*options); }; });
 }

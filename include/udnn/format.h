@@ -101,9 +101,10 @@ struct FormatTraits {
   double largest = 0;             ///< finite
   double lowest = 0;              ///< finite
   double smallest_normal = 0;     ///< floats; 0 where there is none
-  double smallest_subnormal = 0;  ///< the least positive value
-  double spacing_at_one =
-      0;  ///< from 1 (or the largest, where that is less) to the next value, as if the range had no end
+  double smallest_subnormal = 0;  ///< the least positive value that is not a normal one; 0 where there is none
+  /// From 1 (or the largest, where that is less) to the next value, as if the range had no end; 0 for posit2.E, which
+  /// ends at 1, and f1.0, which has no value but 0.
+  double spacing_at_one = 0;
   int significant_bits = 0;  ///< of the widest magnitude
   int min_exponent = 0;      ///< of the smallest normal; fixed point: of the spacing
   int max_exponent = 0;      ///< of the largest

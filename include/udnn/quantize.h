@@ -38,6 +38,10 @@ namespace udnn {
 ///   dfx   value = code * unit, unit a power of two         int   value = code * unit, any unit > 0
 ///   uint  value = (code - zero_point) * unit               b1    value = sign * unit
 ///   t2    value = sign * unit where |x| > threshold, else 0
+///
+/// A unit that is found for dfx, int, uint or po2 lies within 2^-126 to 2^(126 - bits) where values are floats, else
+/// within 2^-900 to 2^(900 - bits): values that want a larger one saturate, and count as such. No po2 lies below the
+/// least normal value of the carrier, 2^-126 or 2^-1022.
 struct Scale {
   double unit = 1;
   double threshold = 0;

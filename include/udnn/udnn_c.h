@@ -52,7 +52,7 @@ typedef struct udnn_format_facts {
   double largest;
   double lowest;
   double smallest_normal;     ///< 0: none
-  double smallest_subnormal;  ///< the least positive value
+  double smallest_subnormal;  ///< the least positive value, if not normal; 0: none
   double spacing_at_one;
   int32_t bits;  ///< of one code
   int32_t significant_bits;

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "src/base/bits.h"
-#include "src/base/nearest.h"
 #include "src/base/refusal.h"
-#include "src/numbers/format_name.h"
+#include "src/numbers/format_hint.h"
 #include "src/numbers/format_table.h"
 
 namespace udnn {
@@ -22,11 +22,128 @@ namespace numbers {
 
 namespace {
 
+/// All of `text` as a decimal integer of few digits.
+std::optional<int> whole_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// The same, and the end of the range where it has more.
+std::optional<int> clamped_number(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size() || error == std::errc::invalid_argument) return std::nullopt;
+  if (error == std::errc{}) return value;
+  return text.starts_with('-') ? std::numeric_limits<int>::min() : std::numeric_limits<int>::max();
+}
+
 std::optional<double> real_number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
+}
+
+/// Puts the numbers of a name where its family keeps them.
+Format filled(const FamilyRow& row, int first, int second) {
+  Format format = row.format;
+  switch (format.family) {
+    case Family::kFloat:
+      if (row.shape == Shape::kName) break;
+      format.exponent_bits = first;
+      format.mantissa_bits = second;
+      format.bits = 1 + first + second;
+      break;
+    case Family::kFixed:
+    case Family::kUnsignedFixed:
+      format.integer_bits = first;
+      format.fraction_bits = second;
+      format.bits = first + second;
+      break;
+    case Family::kPosit:
+      format.exponent_bits = second;
+      format.bits = first;
+      break;
+    case Family::kBlockFloat:
+      format.block = second;
+      format.bits = first;
+      break;
+    case Family::kDynamicFixed:
+    case Family::kInt:
+    case Family::kUnsignedInt:
+    case Family::kPowerOfTwo:
+      format.bits = first;
+      break;
+    default:
+      break;
+  }
+  return format;
+}
+
+/// What a name says, before anybody asks whether its numbers are in range.
+struct Name {
+  const FamilyRow* row = nullptr;
+  int number[2] = {0, 0};
+  std::string_view text[2] = {};  ///< as they were written
+};
+
+std::optional<Name> matched(std::string_view name, const FamilyRow& row) {
+  if (row.shape == Shape::kName) return name == row.prefix ? std::optional(Name{&row}) : std::nullopt;
+  if (!name.starts_with(row.prefix)) return std::nullopt;
+  const std::string_view rest = name.substr(row.prefix.size());
+  const std::size_t cut =
+      row.shape == Shape::kNumber ? rest.size() : rest.find(row.shape == Shape::kTwoByDot ? '.' : '/');
+  if (cut == std::string_view::npos) return std::nullopt;
+  const bool has_second = row.shape != Shape::kNumber;
+  const std::string_view texts[] = {rest.substr(0, cut), has_second ? rest.substr(cut + 1) : "0"};
+  const auto first = clamped_number(texts[0]), second = clamped_number(texts[1]);
+  if (!first || !second) return std::nullopt;
+  return Name{&row, {*first, *second}, {texts[0], texts[1]}};
+}
+
+/// What is wrong with the numbers of a name, if anything.
+std::optional<FormatFault> out_of_range(const Name& name) {
+  const FamilyRow& row = *name.row;
+  if (row.shape == Shape::kName) return std::nullopt;
+  std::size_t offset = row.prefix.size();
+  for (int i = 0; i < 2; ++i) {
+    const int given = name.number[i], near = std::clamp(given, row.low[i], row.high[i]);
+    if (near != given) {
+      FormatFault fault{offset, fmt::format("{} is out of range", name.text[i]), ", expected " + number_range(row, i)};
+      const std::string spelling = spelled(row, i == 0 ? near : name.number[0], i == 1 ? near : name.number[1]);
+      const Family family = row.format.family;
+      if (std::abs(std::int64_t{given} - near) == 1 && is_name(spelling))
+        fault.hint += fmt::format(", did you mean '{}'?", spelling);
+      else if ((family == Family::kInt || family == Family::kUnsignedInt) && given > near && given <= 64)
+        fault.hint +=
+            fmt::format("; whole numbers of {0} bits are {1}{0}.0", given, family == Family::kInt ? "fx" : "ufx");
+      return fault;
+    }
+    offset += name.text[0].size() + 1;
+  }
+  const int sum = name.number[0] + name.number[1];
+  if (is_fixed(row.format.family) && (sum < 1 || sum > 64))
+    return FormatFault{row.prefix.size(), fmt::format("I+F is {}", sum),
+                       fmt::format(", expected 1 to 64 in {}", row.pattern)};
+  return std::nullopt;
+}
+
+bool parse_name(std::string_view name, Format& format, FormatFault& fault) {
+  std::optional<FormatFault> closest;
+  for (const FamilyRow& row : family_table()) {
+    const auto parsed = matched(name, row);
+    if (!parsed) continue;
+    if (auto wrong = out_of_range(*parsed)) {
+      closest = std::move(wrong);
+      continue;
+    }
+    format = filled(row, parsed->number[0], parsed->number[1]);
+    return true;
+  }
+  fault = closest ? *closest : FormatFault{0, fmt::format("unknown format '{}'", name), name_hint(name)};
+  return false;
 }
 
 std::string_view kind_name(ModifierKind kind) {
@@ -57,19 +174,6 @@ const ModifierRow* modifier_row(std::string_view text) {
   return nullptr;
 }
 
-std::vector<std::string_view> spellings(const Format* format) {
-  std::vector<std::string_view> list;
-  for (const ModifierRow& row : modifier_table())
-    if (format == nullptr || applies(row, *format)) list.push_back(row.spelling);
-  return list;
-}
-
-std::string expected_modifiers(std::string_view name, const Format& format) {
-  const auto all = spellings(&format);
-  return all.empty() ? fmt::format(", expected none: {} rounds in its own way", name)
-                     : fmt::format(", expected one of {}", fmt::join(all, ", "));
-}
-
 /// The number after '='. Its range depends on the rule.
 bool parse_scale_value(std::string_view text, ScaleRule rule, Format& format, FormatFault& fault) {
   const auto value = real_number(text);
@@ -95,14 +199,11 @@ bool parse_modifier(std::string_view text, std::vector<ModifierKind>& seen, std:
                     FormatFault& fault) {
   const ModifierRow* const row = modifier_row(text);
   if (row == nullptr) {
-    const auto all = spellings(nullptr);
-    const std::string_view near = base::nearest(text, all);
-    fault = {0, fmt::format("unknown modifier '{}'", text),
-             near.empty() ? expected_modifiers(name, format) : fmt::format(", did you mean '{}'?", near)};
+    fault = {0, fmt::format("unknown modifier '{}'", text), modifier_hint(text, format)};
     return false;
   }
   if (!applies(*row, format)) {
-    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name), expected_modifiers(name, format)};
+    fault = {0, fmt::format("modifier '{}' does not apply to {}", text, name), wrong_modifier_hint(*row, format)};
     return false;
   }
   if (std::find(seen.begin(), seen.end(), row->kind) != seen.end()) {
@@ -177,7 +278,49 @@ bool take_chunk(std::string_view& text, int& chunk, FormatFault& fault) {
   return true;
 }
 
+const FamilyRow* row_of(const Format& format) {
+  Format plain = format;
+  plain.rounding = Rounding::kNearestEven;
+  plain.random_bits = 0;
+  plain.flushes_subnormals = plain.is_unit = plain.is_log = false;
+  plain.scale_value = 0;
+  plain.chunk = 0;
+  const FamilyRow* pattern = nullptr;
+  for (const FamilyRow& row : family_table()) {
+    if (row.format.family != format.family) continue;
+    plain.overflow = row.format.overflow;
+    plain.scale_rule = row.format.scale_rule;
+    if (row.shape == Shape::kName && row.format == plain) return &row;
+    if (row.shape != Shape::kName) pattern = &row;
+  }
+  return pattern;
+}
+
 }  // namespace
+
+bool is_fixed(Family family) noexcept { return family == Family::kFixed || family == Family::kUnsignedFixed; }
+
+std::string spelled(const FamilyRow& row, int first, int second) {
+  switch (row.shape) {
+    case Shape::kName:
+      return std::string(row.prefix);
+    case Shape::kNumber:
+      return fmt::format("{}{}", row.prefix, first);
+    case Shape::kTwoByDot:
+      return fmt::format("{}{}.{}", row.prefix, first, second);
+    case Shape::kTwoBySlash:
+      return fmt::format("{}{}/{}", row.prefix, first, second);
+  }
+  return {};
+}
+
+bool is_name(std::string_view text) {
+  const auto table = family_table();
+  return std::any_of(table.begin(), table.end(), [text](const FamilyRow& row) {
+    const auto parsed = matched(text, row);
+    return parsed && !out_of_range(*parsed);
+  });
+}
 
 bool parse_format_within(std::string_view text, bool accepts_chunk, Format& format, FormatFault& fault) {
   Format parsed;
@@ -249,164 +392,6 @@ std::string point_at_fault(std::string_view text, const Status& error) {
   if (mark != std::string::npos)
     std::from_chars(message.data() + mark + kMark.size(), message.data() + message.size(), column);
   return fmt::format("{}\n{:>{}}", text, '^', column);
-}
-
-namespace {
-
-void describe_float(const Format& format, FormatTraits& t) {
-  const int e = format.exponent_bits, m = format.mantissa_bits;
-  const bool is_ieee = format.family == Family::kFloat || (e == 5 && m == 2);
-  const int bias = (1 << (e - 1)) - 1;
-  const bool has_normals = !is_ieee || e > 1;
-  t.min_exponent = 1 - bias;
-  t.max_exponent = is_ieee ? bias : bias + 1;
-  t.has_infinity = is_ieee;
-  t.has_nan = is_ieee ? m > 0 : e == 4;
-  t.has_negative_zero = true;
-  t.smallest_subnormal = m > 0 ? std::ldexp(1.0, t.min_exponent - m) : 0;
-  t.smallest_normal = has_normals ? std::ldexp(1.0, t.min_exponent) : 0;
-  t.significant_bits = has_normals ? m + 1 : m;
-  t.largest = has_normals ? std::ldexp(2 - std::ldexp(1.0, -m), t.max_exponent)
-                          : std::ldexp(1 - std::ldexp(1.0, -m), t.min_exponent);
-  if (!is_ieee && t.has_nan) t.largest -= std::ldexp(1.0, t.max_exponent - m);  // whose code is NaN
-  t.lowest = -t.largest;
-  t.spacing_at_one = std::ldexp(1.0, std::max(0, t.min_exponent) - m);
-}
-
-void describe_codes(double lowest, double largest, int fraction_bits, FormatTraits& t) {
-  t.lowest = std::ldexp(lowest, -fraction_bits);
-  t.largest = std::ldexp(largest, -fraction_bits);
-  t.spacing_at_one = t.smallest_subnormal = std::ldexp(1.0, -fraction_bits);
-  t.min_exponent = -fraction_bits;
-  const double widest = std::max(-t.lowest, t.largest);
-  t.max_exponent = widest > 0 ? std::ilogb(widest) : t.min_exponent;
-}
-
-/// 2^n - 1, to nearest where a double has no room for it.
-double all_ones(int n) { return std::ldexp(1.0, n) - 1; }
-
-}  // namespace
-
-FormatTraits traits(const Format& format) {
-  FormatTraits t;
-  const int n = format.bits;
-  t.significant_bits = std::max(n - 1, 1);
-  const double half = std::ldexp(1.0, n - 1);
-  switch (format.family) {
-    case Family::kFloat:
-    case Family::kOcpFloat:
-      describe_float(format, t);
-      break;
-    case Family::kFixed:
-      describe_codes(-half, all_ones(n - 1), format.fraction_bits, t);
-      break;
-    case Family::kUnsignedFixed:
-      describe_codes(0, all_ones(n), format.fraction_bits, t);
-      t.significant_bits = n;
-      break;
-    case Family::kDynamicFixed:
-      describe_codes(format.overflow == Overflow::kWrap ? -half : -all_ones(n - 1), all_ones(n - 1), 0, t);
-      break;
-    case Family::kInt:
-    case Family::kBlockFloat:
-      describe_codes(-half, all_ones(n - 1), 0, t);
-      break;
-    case Family::kUnsignedInt:
-      describe_codes(0, all_ones(n), 0, t);
-      t.significant_bits = n;
-      break;
-    case Family::kMx:
-    case Family::kNvfp4:
-      if (format.exponent_bits > 0)
-        describe_float(format, t);
-      else
-        describe_codes(-half, all_ones(n - 1), 6, t);
-      break;
-    case Family::kPosit: {
-      const int largest = (n - 2) << format.exponent_bits;
-      t.largest = std::ldexp(1.0, largest);
-      t.smallest_subnormal = std::ldexp(1.0, -largest);
-      t.spacing_at_one = std::ldexp(1.0, -std::max(n - 3 - format.exponent_bits, 0));
-      t.significant_bits = std::max(n - 2 - format.exponent_bits, 1);
-      t.min_exponent = -largest;
-      t.max_exponent = largest;
-      t.lowest = -t.largest;
-      t.has_nan = true;
-      break;
-    }
-    case Family::kPowerOfTwo: {
-      t.min_exponent = 2 - (1 << (n - 1));  // the largest is 1, and one code is zero
-      t.largest = 1;
-      t.lowest = -1;
-      t.min_exponent = std::max(t.min_exponent, -1074);  // where doubles end
-      t.smallest_subnormal = std::ldexp(1.0, t.min_exponent);
-      t.spacing_at_one = 1;
-      t.significant_bits = 1;
-      break;
-    }
-    case Family::kTernary:
-    case Family::kBinary:
-      describe_codes(-1, 1, 0, t);
-      if (format.family == Family::kBinary) t.spacing_at_one = 2;
-      t.significant_bits = 1;
-      break;
-  }
-  switch (format.family) {
-    case Family::kDynamicFixed:
-    case Family::kInt:
-    case Family::kUnsignedInt:
-    case Family::kBlockFloat:
-    case Family::kMx:
-      t.is_dynamic = format.scale_rule != ScaleRule::kFixed;
-      break;
-    case Family::kNvfp4:
-    case Family::kPowerOfTwo:
-    case Family::kTernary:
-      t.is_dynamic = true;
-      break;
-    case Family::kBinary:
-      t.is_dynamic = !format.is_unit;
-      break;
-    default:
-      break;
-  }
-  return t;
-}
-
-double storage_bits(const Format& format) {
-  switch (format.family) {
-    case Family::kBlockFloat:
-    case Family::kMx:
-    case Family::kNvfp4:
-      return format.bits + 8.0 / format.block;
-    default:
-      return format.bits;
-  }
-}
-
-bool fits_float_carrier(const Format& format) {
-  constexpr int kDigits = std::numeric_limits<float>::digits;
-  const FormatTraits t = traits(format);
-  if (t.significant_bits > kDigits) return false;
-  if (t.significant_bits == kDigits && format.rounding != Rounding::kNearestEven) return false;
-  switch (format.family) {
-    case Family::kFloat:
-    case Family::kOcpFloat:
-      return format.exponent_bits <= 8;
-    case Family::kFixed:
-    case Family::kUnsignedFixed:
-      // The spacing and its inverse are normal floats.
-      return format.fraction_bits <= 126 && format.fraction_bits >= -126 && t.max_exponent <= 126;
-    default:
-      break;
-  }
-  const double unit = format.scale_rule == ScaleRule::kFixed ? format.scale_value : 1;
-  if (unit < 0x1p-126 || unit > std::ldexp(1.0, 126 - format.bits)) return false;
-  return t.min_exponent >= -149 && t.max_exponent <= 127;
-}
-
-bool fits_double_carrier(const Format& format) {
-  return traits(format).significant_bits <= std::numeric_limits<double>::digits;
 }
 
 }  // namespace udnn

@@ -1,7 +1,7 @@
 // src/numbers/format_table.h: the names of all formats and modifiers, in one place. The parser, the printer, `udnn
 // formats` and the tests read it.
 //
-// To add a format: a row here, its facts in traits() of format.cc, its grid in quantizer.cc. Nothing else knows the
+// To add a format: a row here, its facts in format_traits.cc, its grid in quantizer.cc. Nothing else knows the
 // names.
 #pragma once
 
@@ -22,12 +22,21 @@ struct FamilyRow {
   Shape shape;
   Format format;          ///< with the modifiers it has when none is written; numbers of the pattern are filled in
   int low[2], high[2];    ///< of its numbers
+  int usual[2];           ///< the numbers of an example: 2 and 6 for fx2.6
   std::string_view bits;  ///< "I+F"
   std::string_view what;
 };
 
 /// In the order of formats.md. A printed format takes the first fixed name that equals it.
 std::span<const FamilyRow> family_table() noexcept;
+
+bool is_fixed(Family family) noexcept;
+
+/// Of a fixed name the numbers do not count, of a pattern with one the second.
+std::string spelled(const FamilyRow& row, int first, int second);
+
+/// Whether it is a name of the grammar, its numbers in range, without modifiers.
+bool is_name(std::string_view text);
 
 enum class ModifierKind : std::uint8_t { kRounding, kOverflow, kSubnormals, kScale, kUnit, kLog };
 
