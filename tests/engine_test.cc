@@ -264,6 +264,19 @@ TEST(Engine, LeavesEverythingAloneWhenTheLossIsNotFinite) {
   EXPECT_EQ(masters(*engine), before);
 }
 
+TEST(Engine, MeasuresGradientsWhoseSquaresAFloatDoesNotHold) {
+  for (const float factor : {1e-25F, 1e25F}) {
+    const auto engine = engine_of(config_of("5 - fc 4 nobias"));
+    ASSERT_EQ(engine->carrier(), "float");
+    Samples samples(*engine, 6);
+    for (float& value : samples.values) value *= factor;
+    const StepOutcome outcome = step(*engine, *Team::create(1), samples, 0, 1e-30);
+    EXPECT_TRUE(outcome.updated);
+    EXPECT_GT(outcome.gradient_norm, 0.01 * factor);
+    EXPECT_LT(outcome.gradient_norm, 10 * factor);
+  }
+}
+
 TEST(Engine, CountsTheUpdatesThatRoundingLoses) {
   const auto lost_share = [&](const char* precision) {
     const auto engine = engine_of(config_of("5 - fc 6 tanh - fc 4", precision));

@@ -39,6 +39,14 @@ Parameter<T> parameter(const LayerSpec& spec, const char* what, std::vector<std:
   return made;
 }
 
+/// What a norm learns: y = gain * normalised x + bias, for each channel.
+template <class T>
+std::vector<Parameter<T>> gain_and_bias(const LayerSpec& spec) {
+  std::vector<Parameter<T>> both;
+  for (const char* what : {"gain", "bias"}) both.push_back(parameter<T>(spec, what, {spec.in.channels}, false));
+  return both;
+}
+
 template <class T>
 Result<ops::Accumulator<T>> accumulator_of(const LayerSetting& setting, const kernels::KernelTable& table) {
   if (!setting.accumulator) return ops::Accumulator<T>();
@@ -349,8 +357,7 @@ class BatchNormLayer final : public Layer<T> {
     auto norm = ops::BatchNorm<T>::create({.channels = channels}, table);
     if (!norm) return norm.error();
     auto layer = std::make_unique<BatchNormLayer>(std::move(*norm), spec.in.size() / channels);
-    layer->parameters_.push_back(parameter<T>(spec, "gain", {channels}, false));
-    layer->parameters_.push_back(parameter<T>(spec, "bias", {channels}, false));
+    layer->parameters_ = gain_and_bias<T>(spec);
     for (base::AlignedArray<T>* array : {&layer->mean_, &layer->variance_})
       if (Status status = reserve(*array, channels); !status.ok()) return status;
     std::fill_n(layer->variance_.data(), channels, T{1});
@@ -399,8 +406,7 @@ class LayerNormLayer final : public Layer<T> {
     auto norm = ops::LayerNorm<T>::create({.features = features}, table);
     if (!norm) return norm.error();
     auto layer = std::make_unique<LayerNormLayer>(std::move(*norm), spec.in.size() / features);
-    layer->parameters_.push_back(parameter<T>(spec, "gain", {features}, false));
-    layer->parameters_.push_back(parameter<T>(spec, "bias", {features}, false));
+    layer->parameters_ = gain_and_bias<T>(spec);
     const std::size_t rows = setting.batch * layer->pixels_;
     if (Status status = reserve(layer->saved_, layer->norm_.saved_size(rows)); !status.ok()) return status;
     if (Status status =

@@ -65,6 +65,8 @@ void ParameterSet<T>::round_gradients(Worker& worker, const Pass& pass) noexcept
   for (std::size_t i = mine.begin; i < mine.end; ++i) {
     const auto [index, begin, count] = chunks_[i];
     const T* const gradient = parameters_[index]->gradient.data() + begin;
+    // Not by the kernels' sum_squares, which sums in the carrier: in float a gradient of 1e-23 has the square 0, and
+    // one of 2e19 an infinite one, which would skip the step.
     double lanes[8] = {};  // eight chains, added in a fixed order: as fast as vectors are, and the same on all of them
     std::size_t j = 0;
     for (; j + 8 <= count; j += 8)
