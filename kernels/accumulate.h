@@ -10,8 +10,9 @@
 //
 // AVX-512 and AVX2 round in both directions and compute in the lanes of the carrier; AVX2 with the environment turned
 // to rounding up, but not where a chunk is summed, which rounds to nearest. The others compute in double, where a
-// product of floats is exact, and so does fixed point that wraps, whose products must not lose their low bits, however
-// large.
+// product of floats is exact. So does fixed point that wraps, whose products must not lose their low bits, however
+// large: but first it is tried in the lanes of the others, which is right unless a sum is far beyond the ends. That is
+// seen, and then a block is summed once more.
 #pragma once
 
 #include <cstddef>
@@ -132,14 +133,15 @@ struct ChainLanes {
   Vector inverse, unit, modulus;
 };
 
-template <class T, class L, class Arch, class Round, bool kWraps, bool kInChunks>
+/// Otherwise: does once more, from the same start, the blocks of which Round gave up.
+template <class T, class L, class Arch, class Round, bool kWraps, bool kInChunks, class Otherwise = void>
 struct Accumulate {
   using Lanes = ChainLanes<T, L, Arch, kWraps, kInChunks>;
   using Vector = typename Lanes::Vector;
 
   static void run(const AccumulateArgs<T>& args) noexcept {
     if constexpr (Lanes::kRoundsUp) {
-      const RoundingUp<Arch> while_summing;
+      const Rounding<Arch, Toward::kPositive> while_summing;
       all_columns(args);
     } else {
       all_columns(args);
@@ -185,13 +187,14 @@ struct Accumulate {
       c_at[i] = at * product.c_stride + j;
     }
 
+    Round round = round_;
     Vector acc[kRows];
     if (product.accumulate) {
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRows; ++i) acc[i] = Lanes::load(product.c + c_at[i], count);
     } else {
       const Vector start =
-          product.bias == nullptr ? Vector(L{0}) : round_(Lanes::odd_value(Lanes::load(product.bias + j, count)));
+          product.bias == nullptr ? Vector(L{0}) : round(Lanes::odd_value(Lanes::load(product.bias + j, count)));
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < kRows; ++i) acc[i] = start;
     }
@@ -214,7 +217,7 @@ struct Accumulate {
     if constexpr (!kInChunks) {
       each_product([&](const T* a, Vector b_k) {
 #pragma GCC unroll 8
-        for (std::size_t i = 0; i < kRows; ++i) acc[i] = round_(lanes_.add_product(factor(a + a_at[i]), b_k, acc[i]));
+        for (std::size_t i = 0; i < kRows; ++i) acc[i] = round(lanes_.add_product(factor(a + a_at[i]), b_k, acc[i]));
       });
     } else {
       Vector partial[kRows];
@@ -224,7 +227,7 @@ struct Accumulate {
       const auto end_chunk = [&] {
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kRows; ++i) {
-          acc[i] = round_(lanes_.add(partial[i], acc[i]));
+          acc[i] = round(lanes_.add(partial[i], acc[i]));
           partial[i] = Vector(L{0});
         }
       };
@@ -236,16 +239,39 @@ struct Accumulate {
         end_chunk();
         room = args.chunk;
       });
-      if (room != args.chunk && args.ends) {
-        end_chunk();
-      } else if (room != args.chunk) {
+      if (room != args.chunk && args.ends) end_chunk();
+      if constexpr (Round::kGivesUp)
+        if (round.gave_up()) return once_more(args, row, kRows, j, count);
+      if (room != args.chunk && !args.ends) {
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kRows; ++i) Lanes::store(args.partial + c_at[i], partial[i], count);
       }
     }
+    if constexpr (Round::kGivesUp && !kInChunks)
+      if (round.gave_up()) return once_more(args, row, kRows, j, count);
 
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kRows; ++i) Lanes::store(product.c + c_at[i], acc[i], count);
+  }
+
+  static void once_more(const AccumulateArgs<T>& args, std::size_t row, std::size_t rows, std::size_t j,
+                        std::size_t cols) noexcept {
+    AccumulateArgs<T> part = args;
+    GemmArgs<T>& product = part.product;
+    part.rows = args.rows - row < rows ? args.rows - row : rows;
+    product.cols = cols;
+    product.a +=
+        static_cast<std::ptrdiff_t>(row) * product.a_row_stride + (args.by_column ? static_cast<std::ptrdiff_t>(j) : 0);
+    product.b += j;
+    if (product.bias != nullptr) product.bias += j;
+    product.c += row * product.c_stride + j;
+    if (part.partial != nullptr) part.partial += row * product.c_stride + j;
+    if constexpr (kOddFrom<Arch> == OddFrom::kEnvironment) {
+      const Rounding<Arch, Toward::kNearest> as_ever;
+      Otherwise::run(part);
+    } else {
+      Otherwise::run(part);
+    }
   }
 
   Lanes lanes_;
@@ -260,23 +286,32 @@ struct AccumulateIn {
   static void floats(const AccumulateArgs<T>& args) noexcept {
     if constexpr (std::is_same_v<L, float>)
       if (args.grid->smallest_normal == double{kSmallestNormal<float>})
-        return run<L, RoundToFloat<L, Arch, kMode, true>, false>(args);
-    run<L, RoundToFloat<L, Arch, kMode, false>, false>(args);
+        return run<L, RoundToFloat<L, Arch, kMode, true>>(args);
+    run<L, RoundToFloat<L, Arch, kMode, false>>(args);
   }
   static void fixed(const AccumulateArgs<T>& args) noexcept {
-    run<L, RoundToFixed<L, Arch, kMode, false>, false>(args);
+    run<L, RoundToFixed<L, Arch, kMode, FixedEnd::kSaturates>>(args);
   }
   static void wrapped(const AccumulateArgs<T>& args) noexcept {
-    run<double, RoundToFixed<double, Arch, kMode, true>, true>(args);
+    if constexpr (std::is_same_v<L, float>)
+      if (args.grid->modulus <= kLargestNearModulus<float>)
+        return run<float, RoundToFixed<float, Arch, kMode, FixedEnd::kWrapsNear>, Wrapped>(args);
+    run<double, RoundToFixed<double, Arch, kMode, FixedEnd::kWrapsNear>, Wrapped>(args);
   }
 
  private:
-  template <class Lane, class Round, bool kWraps>
+  /// However far beyond the ends.
+  template <bool kInChunks>
+  using Wrapped = Accumulate<T, double, Arch, RoundToFixed<double, Arch, kMode, FixedEnd::kWraps>, true, kInChunks>;
+  template <bool>
+  using Never = void;
+
+  template <class Lane, class Round, template <bool> class Otherwise = Never>
   static void run(const AccumulateArgs<T>& args) noexcept {
     if (args.chunk == 1)
-      Accumulate<T, Lane, Arch, Round, kWraps, false>::run(args);
+      Accumulate<T, Lane, Arch, Round, false, false, Otherwise<false>>::run(args);
     else
-      Accumulate<T, Lane, Arch, Round, kWraps, true>::run(args);
+      Accumulate<T, Lane, Arch, Round, false, true, Otherwise<true>>::run(args);
   }
 };
 

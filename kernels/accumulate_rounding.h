@@ -73,6 +73,8 @@ struct RoundToFloat {
         step(Word{1} << dropped),
         added{as_value<L>(Bits(grid.steps_on[0] ? step - 1 : 0)), as_value<L>(Bits(grid.steps_on[1] ? step - 1 : 0))} {}
 
+  static constexpr bool kGivesUp = false;
+
   template <class Odd>
   Vector operator()(const Odd& x) const noexcept {
     const Vector sign = x.sign(), magnitude = x.magnitude();
@@ -122,10 +124,58 @@ inline xsimd::batch<L, Arch> low_codes(xsimd::batch<L, Arch> magnitude, xsimd::b
   return xsimd::select(magnitude <= Vector(kLargest<L>), magnitude - turns * modulus, Vector(L{0}));
 }
 
+/// What becomes of codes beyond the ends. kWrapsNear: they wrap as with kWraps, as long as they are not too far beyond;
+/// then all is to be done again with kWraps.
+enum class FixedEnd : unsigned char { kSaturates, kWraps, kWrapsNear };
+
+/// Codes modulo 2^N in lanes where they are so small that the lane still has the two bits below them that rounding to
+/// odd needs.
+///
+///   code + 2^(digits - 1) + 2^kRoom [+ 2^(N-1), signed]     as bits: a constant, and the code in the last bits, of
+///                                                           which the last N stay
+///
+/// Three operations, where the remainder of any number is nine.
+template <class L, class Arch>
+class NearCodes {
+ public:
+  using Vector = xsimd::batch<L, Arch>;
+  using Word = WordOf<L>;
+  using Bits = xsimd::batch<Word, Arch>;
+
+  explicit NearCodes(const AccumulatorGrid& grid) noexcept
+      : low_bits_(static_cast<Word>(grid.modulus) - 1),
+        shift_(static_cast<L>(double{kMiddle} - grid.lowest)),
+        middle_(as_bits(Vector(kMiddle))),
+        far_(Word{0}) {}
+
+  /// Of a whole number, or NaN.
+  Vector wrapped(Vector code) noexcept {
+    const Bits shifted = as_bits(code + shift_);
+    far_ = far_ | (shifted ^ as_bits(Vector(kAllWhole<L>)));
+    return as_value<L>((shifted & low_bits_) | middle_) - shift_;
+  }
+
+  /// Whether one of them was not near.
+  bool gave_up() const noexcept { return xsimd::any((far_ >> (kRoom + 1)) != Bits(Word{0})); }
+
+ private:
+  static constexpr int kRoom = std::numeric_limits<L>::digits - 3;  // |code + 2^(N-1)| < 2^kRoom
+  static constexpr L kMiddle = kAllWhole<L> + static_cast<L>(Word{1} << kRoom);
+
+  Bits low_bits_;
+  Vector shift_;
+  Bits middle_, far_;
+};
+
+/// As much as the codes of an accumulator that stays in lanes of L: sums up to 2^3 times as large are still near.
+template <class L>
+inline constexpr double kLargestNearModulus = std::is_same_v<L, float> ? 0x1p18 : 0x1p47;
+
 /// Codes times a power of two. NaN becomes 0.
-template <class L, class Arch, AccumulatorMode kMode, bool kWraps>
+template <class L, class Arch, AccumulatorMode kMode, FixedEnd kEnd>
 struct RoundToFixed {
   using Vector = xsimd::batch<L, Arch>;
+  static constexpr bool kGivesUp = kEnd == FixedEnd::kWrapsNear;
 
   explicit RoundToFixed(const AccumulatorGrid& grid) noexcept
       : steps(grid),
@@ -134,14 +184,24 @@ struct RoundToFixed {
         lowest(static_cast<L>(grid.lowest)),
         highest(static_cast<L>(grid.highest)),
         modulus(static_cast<L>(grid.modulus)),
-        may_underflow(grid.inverse < 1) {}
+        may_underflow(grid.inverse < 1),
+        near(grid) {}
 
   template <class Odd>
-  Vector operator()(const Odd& odd) const noexcept {
+  Vector operator()(const Odd& odd) noexcept {
     const Vector x = odd.value(), zero(L{0});
+    if constexpr (kEnd == FixedEnd::kWrapsNear) {
+      if constexpr (kMode == AccumulatorMode::kNearestEven) {
+        return near.wrapped(nearest_integer(x * inverse)) * unit;
+      } else {
+        const Vector sign = x & Vector(L{-0.0});
+        const Vector magnitude = not_nothing(magnitude_of(x * inverse), magnitude_of(x));
+        return near.wrapped(steps.round(magnitude, sign) | sign) * unit;
+      }
+    }
     const Vector given = xsimd::select(are_numbers(x, x), x, zero), sign = given & Vector(L{-0.0});
     Vector code;
-    if constexpr (kWraps) {
+    if constexpr (kEnd == FixedEnd::kWraps) {
       const Vector all = not_nothing(magnitude_of(given * inverse), magnitude_of(given));
       code = steps.round(low_codes(all, modulus), sign) | sign;
       code = code + xsimd::select(code > highest, -modulus, xsimd::select(code < lowest, modulus, zero));
@@ -155,6 +215,8 @@ struct RoundToFixed {
     return (code + zero) * unit;  // + 0: no code is -0
   }
 
+  bool gave_up() const noexcept { return near.gave_up(); }
+
  private:
   /// What has underflowed is more than no step, where that is asked. It can where a step is larger than 1.
   Vector not_nothing(Vector in_steps, Vector magnitude) const noexcept {
@@ -165,6 +227,7 @@ struct RoundToFixed {
   AccumulatorSteps<L, Arch, kMode> steps;
   Vector unit, inverse, lowest, highest, modulus;
   bool may_underflow;
+  NearCodes<L, Arch> near;
 };
 
 }  // namespace udnn::kernels

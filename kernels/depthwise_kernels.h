@@ -12,7 +12,8 @@ namespace udnn::kernels {
 ///   c] backward_weights   weights[t, c] (+)= sum_{q, p} x[q * row_stride + p * pixel_stride + offsets[t] + c] * y[q,
 ///   p, c]
 ///
-/// Each sum is one chain of multiply-adds, in order of t and of (q, p), fused where the instruction set can.
+/// Each sum is one chain of multiply-adds, in order of t and of (q, p), fused where the instruction set can; in the
+/// wide carrier it is what wide_product.h says.
 template <class T>
 struct DepthwiseArgs {
   std::size_t rows;

@@ -15,83 +15,66 @@ namespace udnn::kernels {
 
 namespace {
 
-constexpr std::size_t kTileCols = 8;
+// The wider a tile, the fewer times a value is taken apart: 46 for 448 products.
+constexpr std::size_t kTileRows = 14, kTileVectors = 4, kLanes = 8;
 
-/// One tile of kRows x at most kTileCols.
 template <std::size_t kRows>
 void gemm(const GemmArgs<Wide>& args) noexcept {
-  const auto a_at = [&](std::size_t i, std::size_t o, std::size_t k) noexcept {
-    return args.a[args.offsets[o] + static_cast<std::ptrdiff_t>(i) * args.a_row_stride +
-                  static_cast<std::ptrdiff_t>(k) * args.a_k_stride];
-  };
-  const auto b_row = [&](std::size_t o, std::size_t k) noexcept {
-    return args.b + (o * args.k_depth + k) * args.b_stride;
-  };
-
-  WideSpan rows[kRows], cols[kTileCols];
-  for (std::size_t o = 0; o < args.k_outer; ++o)
-    for (std::size_t k = 0; k < args.k_depth; ++k) {
-      for (std::size_t i = 0; i < kRows; ++i) rows[i].add(a_at(i, o, k));
-      for (std::size_t j = 0; j < args.cols; ++j) cols[j].add(b_row(o, k)[j]);
-    }
-
-  // All as integers at once, where all are; what is none (a row or column of other values) is summed apart below.
-  Sum192 sums[kRows][kTileCols];
-  for (std::size_t o = 0; o < args.k_outer; ++o)
-    for (std::size_t k = 0; k < args.k_depth; ++k) {
-      WideInteger b[kTileCols];
-      for (std::size_t j = 0; j < args.cols; ++j)
-        b[j] = cols[j].fits() ? integer_of(b_row(o, k)[j], cols[j].exponent()) : WideInteger{};
-      for (std::size_t i = 0; i < kRows; ++i) {
-        const WideInteger a = rows[i].fits() ? integer_of(a_at(i, o, k), rows[i].exponent()) : WideInteger{};
-        for (std::size_t j = 0; j < args.cols; ++j) sums[i][j].add(a, b[j]);
-      }
-    }
-
-  for (std::size_t i = 0; i < kRows; ++i)
-    for (std::size_t j = 0; j < args.cols; ++j) {
-      Wide& c = args.c[i * args.c_stride + j];
-      Wide sum = (args.accumulate ? c : 0) + (args.bias != nullptr ? args.bias[j] : 0);
-      if (rows[i].fits() && cols[j].fits()) {
-        const int exponent = rows[i].exponent() + cols[j].exponent();
-        const bool is_added = sums[i][j].add_scaled(sum, exponent);
-        sum = sums[i][j].value(exponent) + (is_added ? 0 : sum);
-      } else {
-        for (std::size_t o = 0; o < args.k_outer; ++o)
-          for (std::size_t k = 0; k < args.k_depth; ++k) sum += a_at(i, o, k) * b_row(o, k)[j];
-      }
-      c = sum;
-    }
+  WideTile<kRows, kTileVectors * kLanes>::run(
+      kRows, args.cols, args.k_outer, args.k_depth,
+      [&](std::size_t i, WidePlace at) -> const Wide& {
+        return args.a[args.offsets[at.o] + static_cast<std::ptrdiff_t>(i) * args.a_row_stride +
+                      static_cast<std::ptrdiff_t>(at.k) * args.a_k_stride];
+      },
+      [&](WidePlace at, std::size_t j) -> const Wide& {
+        return args.b[(at.o * args.k_depth + at.k) * args.b_stride + j];
+      },
+      [&](std::size_t i, std::size_t j) {
+        if (args.accumulate) return args.c[i * args.c_stride + j];
+        return args.bias != nullptr ? args.bias[j] : Wide{0};
+      },
+      [&](std::size_t i, std::size_t j) -> Wide& { return args.c[i * args.c_stride + j]; });
 }
 
 constexpr GemmKernel<Wide> gemm_kernel() noexcept {
-  GemmKernel<Wide> kernel{.lanes = kTileCols, .vectors = 1, .widest = 1, .rows = {8}, .run = {}};
-  [&]<std::size_t... kRow>(std::index_sequence<kRow...>) { ((kernel.run[0][kRow] = &gemm<kRow + 1>), ...); }
-  (std::make_index_sequence<8>{});
+  GemmKernel<Wide> kernel{.lanes = kLanes, .vectors = kTileVectors, .widest = kTileVectors, .rows = {}, .run = {}};
+  for (std::size_t vectors = 0; vectors < kTileVectors; ++vectors) {
+    kernel.rows[vectors] = kTileRows;
+    [&]<std::size_t... kRow>(std::index_sequence<kRow...>) { ((kernel.run[vectors][kRow] = &gemm<kRow + 1>), ...); }
+    (std::make_index_sequence<kTileRows>{});
+  }
   return kernel;
 }
 
+/// Both are products of one column for each channel, whose rows are pixels forward and taps for the weights.
 void depthwise_forward(const DepthwiseArgs<Wide>& args, const Wide* weights, const Wide* bias, Wide* y) noexcept {
   for (std::size_t q = 0; q < args.rows; ++q)
-    for (std::size_t p = 0; p < args.pixels; ++p)
-      for (std::size_t c = 0; c < args.channels; ++c) {
-        const Wide* const x = args.x + q * args.row_stride + p * args.pixel_stride + c;
-        Wide sum = bias == nullptr ? 0 : bias[c];
-        for (std::size_t t = 0; t < args.taps; ++t) sum += x[args.offsets[t]] * weights[t * args.channels + c];
-        y[(q * args.pixels + p) * args.channels + c] = sum;
+    for (std::size_t c = 0; c < args.channels; ++c)
+      for (std::size_t first = 0; first < args.pixels; first += kTileRows) {
+        const Wide* const x = args.x + q * args.row_stride + first * args.pixel_stride + c;
+        Wide* const to = y + (q * args.pixels + first) * args.channels + c;
+        WideTile<kTileRows, 1>::run(
+            std::min(kTileRows, args.pixels - first), 1, 1, args.taps,
+            [&](std::size_t p, WidePlace at) -> const Wide& { return (x + p * args.pixel_stride)[args.offsets[at.k]]; },
+            [&](WidePlace at, std::size_t) -> const Wide& { return weights[at.k * args.channels + c]; },
+            [&](std::size_t, std::size_t) { return bias == nullptr ? Wide{0} : bias[c]; },
+            [&](std::size_t p, std::size_t) -> Wide& { return to[p * args.channels]; });
       }
 }
 
 void depthwise_backward_weights(const DepthwiseArgs<Wide>& args, const Wide* dy, Wide* dweights,
                                 bool accumulate) noexcept {
-  for (std::size_t t = 0; t < args.taps; ++t)
-    for (std::size_t c = 0; c < args.channels; ++c) {
-      Wide& sum = dweights[t * args.channels + c];
-      if (!accumulate) sum = 0;
-      for (std::size_t q = 0; q < args.rows; ++q)
-        for (std::size_t p = 0; p < args.pixels; ++p)
-          sum += args.x[q * args.row_stride + p * args.pixel_stride + c + static_cast<std::size_t>(args.offsets[t])] *
-                 dy[(q * args.pixels + p) * args.channels + c];
+  for (std::size_t c = 0; c < args.channels; ++c)
+    for (std::size_t first = 0; first < args.taps; first += kTileRows) {
+      Wide* const to = dweights + first * args.channels + c;
+      WideTile<kTileRows, 1>::run(
+          std::min(kTileRows, args.taps - first), 1, args.rows, args.pixels,
+          [&](std::size_t t, WidePlace at) -> const Wide& {
+            return (args.x + at.o * args.row_stride + at.k * args.pixel_stride + c)[args.offsets[first + t]];
+          },
+          [&](WidePlace at, std::size_t) -> const Wide& { return dy[(at.o * args.pixels + at.k) * args.channels + c]; },
+          [&](std::size_t t, std::size_t) { return accumulate ? to[t * args.channels] : Wide{0}; },
+          [&](std::size_t t, std::size_t) -> Wide& { return to[t * args.channels]; });
     }
 }
 

@@ -1,9 +1,11 @@
 // accumulate/<type>/<isa>/<format>/<m>x<n>x<k>   a product whose accumulator has that format; "carrier": the plain one
+// accumulate/wide/<digits>/<m>x<n>x<k>           exact sums in the wide carrier, of integers of so many digits
 //
 //   udnn_accumulate_bench --benchmark_repetitions=9 --benchmark_enable_random_interleaving=true
 //                         --benchmark_report_aggregates_only=true
 //
 // 1 multiply-add = 2 FLOP, and one rounding. How many times slower a format is: the ratio of the medians of one run.
+#include <cmath>
 #include <cstddef>
 #include <string_view>
 
@@ -44,12 +46,26 @@ bool register_all(const kernels::KernelTable& table) {
   return true;
 }
 
+// Exact sums: products of 2 * 51 digits fit in 128 bits with many others, of 2 * 62 they do not.
+void register_wide() {
+  const auto& table = *kernels::all_kernel_tables().back();
+  for (const int digits : {51, 62})
+    for (const Shape& shape : kShapes) {
+      const auto name = fmt::format("accumulate/wide/{}/{}x{}x{}", digits, shape.m, shape.n, shape.k);
+      benchmark::RegisterBenchmark(name.c_str(), [&table, digits, shape](benchmark::State& state) {
+        time_product<kernels::Wide>(state, ops::Gemm<kernels::Wide>::create(table), shape,
+                                    std::ldexp(kernels::Wide{1}, 1 - digits));
+      });
+    }
+}
+
 }  // namespace
 }  // namespace udnn::perf
 
 int main(int argc, char** argv) {
   for (const udnn::kernels::KernelTable* table : udnn::machine::usable_carrier_tables())
     if (!udnn::perf::register_all<float>(*table) || !udnn::perf::register_all<double>(*table)) return 2;
+  udnn::perf::register_wide();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -335,10 +335,11 @@ struct Product {
 TEST(WideGemm, RoundsTheExactSumOfFixedPointProductsOnce) {
   for (const std::size_t k : Sizes{1, 2, 17, 1000})
     for (const int bits_a : {8, 33, 60, 64})
-      for (const int bits_b : {20, 64}) {
+      for (const int bits_b : {20, 63, 64}) {
         Product product(k, bits_a, bits_b, static_cast<unsigned>(k) + 1);
         std::vector<Carrier> bias;
-        for (std::size_t j = 0; j < product.cols; ++j) bias.push_back(product.b[j] * 2);
+        for (std::size_t j = 0; j < product.cols; ++j)
+          bias.push_back(product.b[j] * 256);  // no bit of it is below all of a product
         product.run(bias.data(), false);
         const std::vector<Carrier> first = product.c;
         product.run(nullptr, true);
@@ -352,6 +353,117 @@ TEST(WideGemm, RoundsTheExactSumOfFixedPointProductsOnce) {
             ASSERT_LE(std::abs(again - want), std::abs(want) * 0x1p-63L);
           }
       }
+}
+
+// Rows and columns of few, many and 64 digits and of other values, in one tile of the largest size: each element has
+// the bits that it has alone.
+TEST(WideGemm, GivesTheSameBitsInEveryTile) {
+  const auto& gemm = any_table().carrier<Carrier>().gemm;
+  const std::size_t rows = gemm.rows[gemm.vectors - 1], cols = gemm.lanes * gemm.vectors, depth = 23, outer = 3;
+  const std::ptrdiff_t offsets[] = {5, 0, 40};
+  std::mt19937_64 random(21);
+  const auto values = [&](std::size_t count, auto digits_of) {
+    std::vector<Carrier> made(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const int digits = digits_of(i);
+      made[i] = digits == 0 ? std::ldexp(Carrier{1}, static_cast<int>(random() % 200) - 100)
+                            : std::ldexp(static_cast<Carrier>(random() >> (64 - digits)), 4 - digits);
+      if (random() % 2 == 0) made[i] = -made[i];
+    }
+    return made;
+  };
+  constexpr int kDigits[] = {9, 50, 62, 64, 0};
+  const std::size_t row_stride = 40 + depth;
+  const auto a = values(rows * row_stride, [&](std::size_t i) { return kDigits[i / row_stride % 5]; });
+  const auto b = values(outer * depth * cols, [&](std::size_t i) { return kDigits[i % cols % 5]; });
+  const auto bias = values(cols, [](std::size_t) { return 30; });
+  std::vector<Carrier> c(rows * cols), one(rows * cols);
+  const auto run = [&](std::vector<Carrier>& to, std::size_t i, std::size_t j, std::size_t height, std::size_t width) {
+    gemm.run[(width - 1) / gemm.lanes][height - 1]({.k_depth = depth,
+                                                    .k_outer = outer,
+                                                    .offsets = offsets,
+                                                    .a = a.data() + i * row_stride,
+                                                    .a_row_stride = static_cast<std::ptrdiff_t>(row_stride),
+                                                    .a_k_stride = 1,
+                                                    .b = b.data() + j,
+                                                    .b_stride = cols,
+                                                    .bias = bias.data() + j,
+                                                    .c = to.data() + i * cols + j,
+                                                    .c_stride = cols,
+                                                    .cols = width,
+                                                    .accumulate = false});
+  };
+  run(c, 0, 0, rows, cols);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j) {
+      run(one, i, j, 1, 1);
+      ASSERT_TRUE(same_value(c[i * cols + j], one[i * cols + j])) << i << ", " << j;
+      if (kDigits[i % 5] == 0 || kDigits[j % 5] == 0) continue;
+      std::vector<Carrier> row, column;
+      for (std::size_t o = 0; o < outer; ++o)
+        for (std::size_t k = 0; k < depth; ++k) {
+          row.push_back(a[static_cast<std::size_t>(offsets[o]) + i * row_stride + k]);
+          column.push_back(b[(o * depth + k) * cols + j]);
+        }
+      ASSERT_EQ(c[i * cols + j], exact_product(row, column, bias[j])) << i << ", " << j;
+    }
+}
+
+// Channels, pixels and taps that fill no tile; sums that a chain of roundings would miss.
+TEST(WideDepthwise, RoundsTheExactSumOfFixedPointProductsOnce) {
+  const auto& depthwise = any_table().carrier<Carrier>().depthwise;
+  constexpr std::size_t kRows = 2, kPixels = 17, kChannels = 3, kWidth = 20, kTaps = 16;
+  std::vector<std::ptrdiff_t> offsets;
+  for (std::size_t t = 0; t < kTaps; ++t)
+    offsets.push_back(static_cast<std::ptrdiff_t>((t / 4 * kWidth + t % 4) * kChannels));
+  std::mt19937_64 random(8);
+  const auto values = [&](std::size_t count) {
+    std::vector<Carrier> made(count);
+    for (Carrier& value : made) value = std::ldexp(static_cast<Carrier>(static_cast<std::int64_t>(random())), -56);
+    return made;
+  };
+  const auto x = values((kRows + 3) * kWidth * kChannels), weights = values(kTaps * kChannels),
+             bias = values(kChannels), dy = values(kRows * kPixels * kChannels);
+  const kernels::DepthwiseArgs<Carrier> args{.rows = kRows,
+                                             .pixels = kPixels,
+                                             .channels = kChannels,
+                                             .taps = kTaps,
+                                             .offsets = offsets.data(),
+                                             .x = x.data(),
+                                             .row_stride = kWidth * kChannels,
+                                             .pixel_stride = kChannels};
+  const auto x_at = [&](std::size_t q, std::size_t p, std::size_t t, std::size_t c) {
+    return x[q * args.row_stride + p * args.pixel_stride + c + static_cast<std::size_t>(offsets[t])];
+  };
+  std::vector<Carrier> y(dy.size()), dweights(weights.size());
+  depthwise.forward(args, weights.data(), bias.data(), y.data());
+  depthwise.backward_weights(args, dy.data(), dweights.data(), false);
+  std::size_t chains_differ = 0;
+  for (std::size_t c = 0; c < kChannels; ++c) {
+    std::vector<Carrier> errors;
+    for (std::size_t at = 0; at < kRows * kPixels; ++at) errors.push_back(dy[at * kChannels + c]);
+    for (std::size_t at = 0; at < kRows * kPixels; ++at) {
+      std::vector<Carrier> window, taps;
+      Carrier chain = bias[c];
+      for (std::size_t t = 0; t < kTaps; ++t) {
+        window.push_back(x_at(at / kPixels, at % kPixels, t, c));
+        taps.push_back(weights[t * kChannels + c]);
+        chain += window.back() * taps.back();
+      }
+      ASSERT_EQ(y[at * kChannels + c], exact_product(window, taps, bias[c])) << at << ", " << c;
+      chains_differ += chain != y[at * kChannels + c] ? 1 : 0;
+    }
+    for (std::size_t t = 0; t < kTaps; ++t) {
+      std::vector<Carrier> pixels;
+      for (std::size_t at = 0; at < kRows * kPixels; ++at) pixels.push_back(x_at(at / kPixels, at % kPixels, t, c));
+      ASSERT_EQ(dweights[t * kChannels + c], exact_product(pixels, errors, 0)) << t << ", " << c;
+    }
+  }
+  EXPECT_GT(chains_differ, y.size() / 2);
+  const auto once = dweights;
+  depthwise.backward_weights(args, dy.data(), dweights.data(), true);
+  for (std::size_t i = 0; i < once.size(); ++i)
+    ASSERT_LE(std::abs(dweights[i] - 2 * once[i]), std::abs(once[i]) * 0x1p-62L);
 }
 
 TEST(WideGemm, SumsOtherOperandsInOrder) {

@@ -29,10 +29,12 @@ inline constexpr OddFrom kOddFrom =
     OddFrom::kErrors;
 #endif
 
-/// While it lives, operations that name no direction round up. What means to stands in a function that is not inlined:
-/// compilers do not know that arithmetic depends on the environment.
-template <class Arch>
-class RoundingUp;
+enum class Toward : unsigned char { kNearest, kPositive };
+
+/// While it lives, operations that name no direction round in this one. What means to stands in a function that is not
+/// inlined: compilers do not know that arithmetic depends on the environment.
+template <class Arch, Toward kToward>
+class Rounding;
 
 /// A sum rounded to odd, of which a rounding takes the parts it needs.
 template <class L, class Arch>
@@ -85,15 +87,16 @@ inline OddValue<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> 
                         xsimd::batch<T, Arch>(_mm512_add_round_pd(a, b, kDown)));
 }
 #elif defined(__AVX2__)
-template <class Arch>
-class RoundingUp {
+template <class Arch, Toward kToward>
+class Rounding {
  public:
-  RoundingUp() noexcept : before_(_mm_getcsr()) { _mm_setcsr((before_ & ~unsigned{_MM_ROUND_MASK}) | _MM_ROUND_UP); }
-  ~RoundingUp() { _mm_setcsr(before_); }
-  RoundingUp(const RoundingUp&) = delete;
-  RoundingUp& operator=(const RoundingUp&) = delete;
+  Rounding() noexcept : before_(_mm_getcsr()) { _mm_setcsr((before_ & ~unsigned{_MM_ROUND_MASK}) | kBits); }
+  ~Rounding() { _mm_setcsr(before_); }
+  Rounding(const Rounding&) = delete;
+  Rounding& operator=(const Rounding&) = delete;
 
  private:
+  static constexpr unsigned kBits = kToward == Toward::kNearest ? _MM_ROUND_NEAREST : _MM_ROUND_UP;
   unsigned before_;
 };
 
@@ -117,7 +120,7 @@ struct OddOfNeighbours {
   }
 };
 
-/// a * b + c rounded to odd, while RoundingUp lives.
+/// a * b + c rounded to odd, while rounding is upward.
 template <class T, class Arch>
 inline OddOfNeighbours<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
                                                  xsimd::batch<T, Arch> c) noexcept {
@@ -127,7 +130,7 @@ inline OddOfNeighbours<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd:
     return {_mm256_fmadd_pd(a, b, c), _mm256_fnmsub_pd(a, b, c)};
 }
 
-/// a + b rounded to odd, while RoundingUp lives.
+/// a + b rounded to odd, while rounding is upward.
 template <class T, class Arch>
 inline OddOfNeighbours<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
   return odd_multiply_add(a, xsimd::batch<T, Arch>(T{1}), b);
