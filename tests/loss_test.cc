@@ -276,7 +276,8 @@ TEST(Loss, IsReadAsItIsWritten) {
     EXPECT_EQ(ops::name_of(info.kind), info.name);
     EXPECT_EQ(*ops::parse_loss(info.name), info.kind);
   }
-  EXPECT_EQ(ops::parse_loss("mae").error().message(), "loss: 'mae', expected one of softmax, mse, hinge, bce");
+  EXPECT_EQ(ops::parse_loss("mae").error().message(), "loss: 'mae', did you mean 'mse'?");
+  EXPECT_EQ(ops::parse_loss("nll").error().message(), "loss: 'nll', expected one of softmax, mse, hinge, bce");
   EXPECT_EQ(ops::Loss<float>::create({}).error().message(), "loss.classes: 0, expected at least 1");
 }
 

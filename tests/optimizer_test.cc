@@ -289,8 +289,9 @@ TEST(Optimizer, IsReadAsItIsWritten) {
     EXPECT_EQ(ops::name_of(info.kind), info.name);
     EXPECT_EQ(*ops::parse_optimizer(info.name), info.kind);
   }
-  EXPECT_EQ(ops::parse_optimizer("adan").error().message(),
-            "optimizer: 'adan', expected one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw");
+  EXPECT_EQ(ops::parse_optimizer("adan").error().message(), "optimizer: 'adan', did you mean 'adam'?");
+  EXPECT_EQ(ops::parse_optimizer("lion").error().message(),
+            "optimizer: 'lion', expected one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw");
 }
 
 TEST(Optimizer, SaysWhichFieldIsWrongAndWhatWasExpected) {

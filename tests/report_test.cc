@@ -35,6 +35,16 @@ TEST(Human, KeepsThreeDigits) {
   EXPECT_EQ(human_bytes(7), "7 B");
 }
 
+TEST(Human, KeepsFourDecimalsAsLongAsTheyMeanSomething) {
+  EXPECT_EQ(four_decimals(0.69314718), "0.6931");
+  EXPECT_EQ(four_decimals(-12.5), "-12.5000");
+  EXPECT_EQ(four_decimals(999999), "999999.0000");
+  EXPECT_EQ(four_decimals(1e6), "1.0000e+06");
+  EXPECT_EQ(four_decimals(1.23456e30), "1.2346e+30");
+  EXPECT_EQ(four_decimals(-kNan), "nan");
+  EXPECT_EQ(four_decimals(-kInfinity), "-inf");
+}
+
 // Rounding may carry into the next digit or prefix.
 TEST(Human, CarriesToTheNextPrefix) {
   EXPECT_EQ(human(999.6), "1.00 k");

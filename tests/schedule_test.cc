@@ -133,14 +133,13 @@ TEST(Schedule, DiffersWhereItsTextDoes) {
 
 TEST(Schedule, NamesThoseThereAre) {
   const auto unknown = [](const std::string& name) {
-    return "schedule: '" + name + "', expected constant, step, exponential, cosine or linear";
+    return "schedule: '" + name + "', expected one of constant, step, exponential, cosine, linear";
   };
   EXPECT_EQ(refusal(""), unknown(""));
   EXPECT_EQ(refusal("   "), unknown(""));
-  EXPECT_EQ(refusal("cosin"), unknown("cosin"));
-  EXPECT_EQ(refusal("Cosine"), unknown("Cosine"));
   EXPECT_EQ(refusal("warmup 5"), unknown("warmup"));
-  EXPECT_EQ(refusal("cosine,"), unknown("cosine,"));
+  for (const std::string near : {"cosin", "Cosine", "cosine,"})
+    EXPECT_EQ(refusal(near), "schedule: '" + near + "', did you mean 'cosine'?");
 }
 
 TEST(Schedule, SaysWhichWordIsWrongAndWhatWasExpected) {

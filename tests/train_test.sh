@@ -120,6 +120,10 @@ for epoch, line in zip(epochs, lines):
 END
 
 # For programs: counts are integers, and what is not finite is null, in --json, --log and inspect --json.
+"$udnn" inspect two.udnn | grep -qE '^trained on digits: 8x8x1, values / 16, 10 classes, fingerprint [0-9a-f]{64}$' ||
+  fail "inspect says of the data: $("$udnn" inspect two.udnn | tail -n 1)"
+! "$udnn" train mlp digits --lr 1e10 --epochs 1 >said.txt 2>&1 || fail 'what diverges is a success'
+! grep -E 'loss -?[0-9.]{12}|-nan' said.txt >&2 || fail 'a loss that is lost is printed so'
 ! "$udnn" train mlp digits --lr 1e10 --epochs 1 --quiet --json --out lost.udnn --log lost.jsonl >lost.json 2>said.txt || fail 'what diverges is a success'
 "$udnn" inspect lost.udnn --json >inspected.json
 python3 - <<'END' || fail 'what programs get is not what they are promised'
@@ -143,6 +147,8 @@ code=0
 "${train[@]}" --epochs 4000 --out stopped.udnn >/dev/null 2>said.txt &
 sleep 1; kill -INT $!; wait $! || code=$?
 [[ $code == 130 ]] || fail "SIGINT: exit $code, expected 130: $(cat said.txt)"
+[[ $(tail -n 1 said.txt) =~ ^'udnn: interrupted after '[0-9]+' steps; udnn train --resume stopped.udnn goes on'$ ]] ||
+  fail "SIGINT says $(tail -n 1 said.txt)"
 "$udnn" eval stopped.udnn digits >/dev/null || fail 'what SIGINT left cannot be read'
 
 # SIGINT among several precisions: what has finished is shown, what was under way is named; --json the same.
@@ -152,14 +158,14 @@ several=("$udnn" train mlp digits --threads 1 --epochs 2000 --precision all=fp32
 until grep -q '^w=fx2.6$' said.txt; do sleep 0.02; done
 kill -INT $!; wait $! || code=$?
 [[ $code == 130 ]] || fail "SIGINT among three: exit $code, expected 130: $(tail -n 3 said.txt)"
-[[ $(tail -n 1 said.txt) =~ ^'udnn: w=fx2.6: stopped after '[0-9]+' steps by signal 2; nothing was saved, because there is no --out; 1 of 3 precisions finished'$ ]] ||
+[[ $(tail -n 1 said.txt) =~ ^'udnn: w=fx2.6: interrupted after '[0-9]+' steps; nothing was saved, because there is no --out; 1 of 3 precisions finished'$ ]] ||
   fail "SIGINT among three says $(tail -n 1 said.txt)"
 [[ $(wc -l <table.txt) == 3 && $(sed -n 2p table.txt) == 'all=fp32  '* ]] || fail "SIGINT among three shows $(<table.txt)"
 tail -n 1 table.txt | python3 -c '
 import json, sys
 first, second = json.load(sys.stdin)["runs"]
 assert first["precision"] == "all=fp32" and first["accuracy"] > 0.5, first
-assert second["precision"] == "w=fx2.6" and second["error"].startswith("stopped after"), second' || fail "SIGINT among three: $(tail -n 1 table.txt)"
+assert second["precision"] == "w=fx2.6" and second["error"].startswith("interrupted after"), second' || fail "SIGINT among three: $(tail -n 1 table.txt)"
 
 # One that fails leaves the others alone, wherever it stands.
 code=0

@@ -10,12 +10,15 @@
 #include "src/data/tensor_file.h"
 #include "src/network/model.h"
 #include "tools/format_argument.h"
+#include "tools/name_option.h"
 #include "tools/source.h"
 #include "tools/verb.h"
 
 namespace udnn::tools {
 
 namespace {
+
+std::vector<std::string_view> layout_names() { return {"auto", "keras", "torch"}; }
 
 struct ExportOptions {
   std::string model, to;
@@ -128,10 +131,8 @@ void add_export(CLI::App& app, Action& action) {
   verb->add_option("model", options->model, "A file of udnn train --out")->required();
   verb->add_option("to", options->to, "PATH.npz, PATH.safetensors, or PATH.udnn: without what only training needs")
       ->required();
-  verb->add_option("--layout", options->layout,
-                   "keras: conv HWIO, fc [in, out]; torch: conv OIHW, fc [out, in]; auto: torch for safetensors")
-      ->check(CLI::IsMember({"auto", "keras", "torch"}))
-      ->capture_default_str();
+  add_name(*verb, "--layout", options->layout, layout_names(),
+           "keras: conv HWIO, fc [in, out]; torch: conv OIHW, fc [out, in]; auto: torch for safetensors");
   verb->footer("Example: udnn export model.udnn weights.npz");
   verb->callback([options, &action] { action = [options] { return export_model(*options); }; });
 }
@@ -149,9 +150,7 @@ void add_import(CLI::App& app, Action& action) {
                    "What the network reads, a name of udnn data list or a path: a built-in name is made for it");
   verb->add_option("--precision", options->precision, "Formats by layer and role; the weights are rounded to them")
       ->capture_default_str();
-  verb->add_option("--layout", options->layout, "As of udnn export")
-      ->check(CLI::IsMember({"auto", "keras", "torch"}))
-      ->capture_default_str();
+  add_name(*verb, "--layout", options->layout, layout_names(), "As of udnn export");
   verb->footer("Example: udnn import weights.npz model.udnn --network lenet --data mnist --precision w=fx2.6");
   verb->callback([options, &action] { action = [options] { return import_model(*options); }; });
 }

@@ -1,4 +1,5 @@
-// tools/format_argument.h: formats on the command line, and what a verb says when they are none.
+// tools/format_argument.h: a format, or formats by layer and role, on the command line, and what every verb says when
+// they are none: a line, and below it the text and a caret under the fault.
 #pragma once
 
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace udnn::tools {
 
-/// Errors: kInvalidArgument; below the line of parse_format() stand the text, and a caret under the fault.
+/// Errors: kInvalidArgument.
 inline Result<Format> format_argument(const std::string& given) {
   const std::string text = base::one_line(given);
   auto format = parse_format(text);
@@ -17,13 +18,13 @@ inline Result<Format> format_argument(const std::string& given) {
   return Status(format.error().code(), format.error().message() + '\n' + point_at_fault(text, format.error()));
 }
 
-/// The same for --precision.
+/// Of the option --precision. Errors: kInvalidArgument.
 inline Result<Precision> precision_argument(const std::string& given) {
   const std::string text = base::one_line(given);
   auto precision = Precision::parse(text);
   if (precision) return precision;
-  const Status& error = precision.error();
-  return Status(error.code(), "--precision: " + error.message() + '\n' + point_at_fault(text, error));
+  return Status(precision.error().code(),
+                "--precision: " + precision.error().message() + '\n' + point_at_fault(text, precision.error()));
 }
 
 }  // namespace udnn::tools

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/one_line.h"
 #include "src/machine/isa.h"
 #include "src/network/model.h"
 #include "src/report/human.h"
@@ -79,6 +80,17 @@ std::string_view reason_for(std::string_view carrier) {
   return "a format of the plan needs more than a float holds";
 }
 
+/// "trained on digits: 8x8x1, values / 16, 10 classes, fingerprint 5a9c..."
+std::string data_line(const base::Value& data) {
+  const base::Field facts(data, "data");
+  const auto name = facts["name"].text(), shape = facts["shape"].text(), fingerprint = facts["fingerprint"].text();
+  const auto divisor = facts["divisor"].number();
+  const auto classes = facts["classes"].items();
+  if (!name || !shape || !fingerprint || !divisor || !classes) return "trained on data that the file does not describe";
+  return fmt::format("trained on {}: {}, values / {}, {} classes, fingerprint {}", base::one_line(*name),
+                     base::one_line(*shape), *divisor, classes->size(), base::one_line(*fingerprint));
+}
+
 Status inspect_model(const InspectOptions& options) {
   const auto model = network::load_model(options.model, {});
   if (!model) return model.error();
@@ -110,7 +122,7 @@ Status inspect_model(const InspectOptions& options) {
              report::human(static_cast<double>(config.description.parameters())),
              report::human_bytes(network::parameter_bytes(*model->engine)), model->engine->carrier(),
              reason_for(model->engine->carrier()));
-  if (const base::Value* data = model->facts.find("data")) fmt::print("data: {}", json_line(*data));
+  if (const base::Value* data = model->facts.find("data")) fmt::print("{}\n", data_line(*data));
   return {};
 }
 

@@ -25,4 +25,6 @@ void catch_interrupts() noexcept {
 
 int caught_interrupt() noexcept { return caught; }
 
+const char* interrupt_text(int signal) noexcept { return signal == SIGINT ? "interrupted" : "terminated"; }
+
 }  // namespace udnn::tools

@@ -9,4 +9,7 @@ void catch_interrupts() noexcept;
 /// The signal that came, or 0.
 int caught_interrupt() noexcept;
 
+/// "interrupted" (SIGINT) or "terminated" (SIGTERM): what such a signal did.
+const char* interrupt_text(int signal) noexcept;
+
 }  // namespace udnn::tools

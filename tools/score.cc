@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "src/report/chart.h"
+#include "src/report/human.h"
 #include "src/report/table.h"
 #include "tools/json_line.h"
 
@@ -36,9 +37,9 @@ base::Value score_value(const training::Evaluation& evaluation) {
 
 void print_score(const training::Evaluation& evaluation, std::span<const std::string> class_names) {
   const training::ConfusionMatrix& confusion = evaluation.confusion;
-  fmt::print("accuracy {:.2f} %, kappa {:.4f}, loss {:.4f}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n",
-             100 * confusion.accuracy(), confusion.kappa(), evaluation.loss, confusion.macro_recall(),
-             confusion.macro_precision(), confusion.macro_f1());
+  fmt::print("accuracy {:.2f} %, kappa {:.4f}, loss {}, macro recall {:.4f}, precision {:.4f}, F1 {:.4f}\n",
+             100 * confusion.accuracy(), confusion.kappa(), report::four_decimals(evaluation.loss),
+             confusion.macro_recall(), confusion.macro_precision(), confusion.macro_f1());
   if (confusion.without_prediction() > 0)
     fmt::print("{} samples without a prediction: an output was NaN\n", confusion.without_prediction());
   constexpr std::size_t kMostClasses = 20;

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "src/base/nearest.h"
 #include "src/base/refusal.h"
 #include "src/data/load.h"
 #include "src/machine/memory.h"
@@ -25,6 +26,7 @@
 #include "tools/format_argument.h"
 #include "tools/interrupt.h"
 #include "tools/json_line.h"
+#include "tools/name_option.h"
 #include "tools/number_option.h"
 #include "tools/run_log.h"
 #include "tools/score.h"
@@ -91,9 +93,9 @@ Result<network::Model> new_model(const TrainOptions& options, const std::string&
   auto precision = precision_argument(precision_text);
   if (!precision) return precision.error();
   const auto loss = ops::parse_loss(options.loss);
-  if (!loss) return base::invalid("--{}", loss.error().message());
+  if (!loss) return loss.error();
   const auto kind = ops::parse_optimizer(options.optimizer);
-  if (!kind) return base::invalid("--opt: {}", kind.error().message());
+  if (!kind) return kind.error();
 
   network::Model model{
       .config = {.description = std::move(*description),
@@ -158,6 +160,9 @@ base::Value data_facts(const data::Dataset& dataset) {
 /// Refuses a path that could never be written, before hours of training and not after.
 Status can_be_written(const char* option, const std::string& path) {
   if (path.empty()) return {};
+  if (path == "-")
+    return base::invalid("{}: -: standard output, expected a file (./- is one of that name; /dev/stdout one too)",
+                         option);
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::error_code error;
   if (!folder.empty() && !std::filesystem::is_directory(folder, error))
@@ -220,7 +225,7 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
               drawn_epoch = event.epoch;
             }
             // The mean, not this batch's loss: the last line says what the log says of the epoch.
-            bar.update(event.samples, event.pace.images_per_second(), fmt::format("loss {:.4f}", event.mean_loss));
+            bar.update(event.samples, event.pace.images_per_second(), "loss " + report::four_decimals(event.mean_loss));
             return log->step(event, engine);
           },
       .on_epoch =
@@ -235,8 +240,8 @@ Result<TrainOutcome> train_once(const TrainOptions& options, const std::string& 
   bar.finish();
   if (!summary) return summary.error();
   if (summary->stopped)
-    return base::refusal(StatusCode::kInterrupted, "stopped after {} steps by signal {}{}", summary->steps,
-                         caught_interrupt(),
+    return base::refusal(StatusCode::kInterrupted, "{} after {} steps{}", interrupt_text(caught_interrupt()),
+                         summary->steps,
                          options.out.empty() ? "; nothing was saved, because there is no --out"
                                              : "; udnn train --resume " + options.out + " goes on");
 
@@ -264,7 +269,7 @@ Status diverged(const TrainOutcome& outcome) {
   return base::invalid(
       "diverged: the loss of the test samples is {}, {} of {} steps were skipped as not finite; "
       "expected a lower --lr or a wider format",
-      outcome.evaluation.loss, outcome.state.skipped, outcome.state.step);
+      report::four_decimals(outcome.evaluation.loss), outcome.state.skipped, outcome.state.step);
 }
 
 base::Value outcome_value(const TrainOutcome& outcome, int threads) {
@@ -348,6 +353,8 @@ Status train(const TrainOptions& options) {
   // What can be refused without the data is refused before they are read.
   for (const std::string& text : options.precisions)
     if (const auto precision = precision_argument(text); !precision) return precision.error();
+  if (const auto schedule = training::Schedule::parse(options.schedule); !schedule)
+    return base::invalid("--{}", schedule.error().message());
   data::LoadOptions how;
   how.test_fraction = options.test_fraction;
   how.seed = options.seed;
@@ -410,6 +417,16 @@ class TrainHelp final : public CLI::Formatter {
   }
 };
 
+/// constant, "step FACTOR EPOCHS", ...
+std::string schedules_help() {
+  std::vector<std::string> texts;
+  for (const training::ScheduleInfo& info : training::all_schedules()) {
+    const std::string_view words = info.has_epochs ? " FACTOR EPOCHS" : info.has_factor ? " FACTOR" : "";
+    texts.push_back(words.empty() ? std::string(info.name) : fmt::format("\"{}{}\"", info.name, words));
+  }
+  return fmt::format("{}; each may end in \"warmup STEPS\"", fmt::join(texts, ", "));
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
@@ -433,18 +450,15 @@ void add_train(CLI::App& app, Action& action) {
       add_whole(*verb, "--steps", options->steps, std::size_t{0}, kMostSteps,
                 "Stop after so many steps in all, 0: the epochs decide; the schedule stays that of the epochs");
   add_whole(*verb, "--batch", options->batch, std::size_t{1}, kMostBatch, "Samples in a step");
-  verb->add_option("--opt", options->optimizer, "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw")
-      ->capture_default_str();
+  add_name(*verb, "--opt", options->optimizer, base::names_of(ops::all_optimizers()));
   add_real(*verb, "--lr", options->learning_rate, Reals::kPositive, "Learning rate");
-  verb->add_option("--schedule", options->schedule,
-                   R"(constant, cosine, linear, "step FACTOR EPOCHS", "exponential FACTOR")")
-      ->capture_default_str();
+  verb->add_option("--schedule", options->schedule, schedules_help())->capture_default_str();
   add_real(*verb, "--momentum", options->momentum, Reals::kShare, "Of momentum and nesterov");
   add_real(*verb, "--weight-decay", options->weight_decay, Reals::kNotNegative, "Of weights, not of biases");
   add_real(*verb, "--clip", options->clip, Reals::kNotNegative, "Largest norm of the gradient; 0: any");
   add_real(*verb, "--max-column-norm", options->max_column_norm, Reals::kNotNegative,
            "Largest norm of the weights into one output; 0: any");
-  verb->add_option("--loss", options->loss, "softmax, mse, hinge, bce")->capture_default_str();
+  add_name(*verb, "--loss", options->loss, base::names_of(ops::all_losses()));
   add_real(*verb, "--validation", options->validation, Reals::kShare,
            "Share of the training samples held back to watch");
   add_whole(*verb, "--patience", options->patience, std::size_t{0}, kMostTimes,
@@ -457,10 +471,8 @@ void add_train(CLI::App& app, Action& action) {
             "Of weights, shuffling, stochastic rounding and dropout");
   add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads,
             "Threads, 0 = one per CPU; the result does not depend on it");
-  verb->add_option("--exec", options->exec,
-                   "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none")
-      ->check(CLI::IsMember({"auto", "native", "emulated"}))
-      ->capture_default_str();
+  add_name(*verb, "--exec", options->exec, {"auto", "native", "emulated"},
+           "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none");
   verb->add_option("--out", options->out, "Where the model goes: before the first step, after each epoch, at the end");
   verb->add_option("--resume", options->resume,
                    "Go on from a file of --out, and write there unless --out names another; then DATA alone is named");

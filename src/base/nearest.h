@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace udnn::base {
 
@@ -14,5 +15,13 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 /// ", did you mean 'conv'?", or ", expected one of conv, fc" where nothing is near; ", expected none" of none.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+/// The names in a table, to choose from.
+template <class Row>
+std::vector<std::string_view> names_of(std::span<const Row> rows) {
+  std::vector<std::string_view> names;
+  for (const Row& row : rows) names.push_back(row.name);
+  return names;
+}
 
 }  // namespace udnn::base

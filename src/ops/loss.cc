@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
-
-#include <fmt/format.h>
 
 #include "kernels/kernel_table.h"
+#include "src/base/nearest.h"
 #include "src/base/ordered_mean.h"
 #include "src/base/portable_math.h"
 #include "src/base/refusal.h"
@@ -118,12 +116,9 @@ std::span<const LossInfo> all_losses() noexcept { return kLosses; }
 std::string_view name_of(LossKind kind) noexcept { return kLosses[static_cast<std::size_t>(kind)].name; }
 
 Result<LossKind> parse_loss(std::string_view name) {
-  std::string names;
-  for (const LossInfo& info : kLosses) {
+  for (const LossInfo& info : kLosses)
     if (info.name == name) return info.kind;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", info.name);
-  }
-  return base::invalid("loss: '{}', expected one of {}", name, names);
+  return base::invalid("loss: '{}'{}", name, base::did_you_mean(name, base::names_of(all_losses())));
 }
 
 template <class T>

@@ -39,7 +39,7 @@ std::span<const LossInfo> all_losses() noexcept;
 
 std::string_view name_of(LossKind kind) noexcept;
 
-/// Errors: kInvalidArgument, naming those there are.
+/// Errors: kInvalidArgument, naming the nearest, or those there are.
 Result<LossKind> parse_loss(std::string_view name);
 
 struct LossConfig {

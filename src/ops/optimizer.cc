@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <utility>
 
-#include <fmt/format.h>
-
+#include "src/base/nearest.h"
 #include "src/base/portable_math.h"
 #include "src/base/refusal.h"
 #include "src/machine/isa.h"
@@ -75,12 +73,9 @@ std::span<const OptimizerInfo> all_optimizers() noexcept { return kOptimizers; }
 std::string_view name_of(OptimizerKind kind) noexcept { return kOptimizers[static_cast<std::size_t>(kind)].name; }
 
 Result<OptimizerKind> parse_optimizer(std::string_view name) {
-  std::string names;
-  for (const OptimizerInfo& info : kOptimizers) {
+  for (const OptimizerInfo& info : kOptimizers)
     if (info.name == name) return info.kind;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", info.name);
-  }
-  return base::invalid("optimizer: '{}', expected one of {}", name, names);
+  return base::invalid("optimizer: '{}'{}", name, base::did_you_mean(name, base::names_of(all_optimizers())));
 }
 
 template <class T>

@@ -49,7 +49,7 @@ std::span<const OptimizerInfo> all_optimizers() noexcept;
 
 std::string_view name_of(OptimizerKind kind) noexcept;
 
-/// Errors: kInvalidArgument, naming those there are.
+/// Errors: kInvalidArgument, naming the nearest, or those there are.
 Result<OptimizerKind> parse_optimizer(std::string_view name);
 
 struct OptimizerConfig {

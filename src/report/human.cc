@@ -37,6 +37,11 @@ std::string human(double value) {
   return prefixed(value, "");
 }
 
+std::string four_decimals(double value) {
+  if (std::isnan(value)) return "nan";
+  return std::abs(value) < 1e6 ? fmt::format("{:.4f}", value) : fmt::format("{:.4e}", value);
+}
+
 std::string human_bytes(std::uint64_t bytes) { return prefixed(static_cast<double>(bytes), "B"); }
 
 std::string human_seconds(double seconds) {

@@ -10,7 +10,10 @@ namespace udnn::report {
 /// finite: "nan", "inf", "-inf".
 std::string human(double value);
 
-/// The same for bytes, in powers of 1000: "2.30 MB".
+/// Four decimals, from a million on an exponent: "0.6931", "1.2346e+30"; "nan" has no sign.
+std::string four_decimals(double value);
+
+/// The same as human() for bytes, in powers of 1000: "2.30 MB".
 std::string human_bytes(std::uint64_t bytes);
 
 /// "850 ms", "12.3 s", "4 min 05 s", "2 h 07 min".

@@ -1,19 +1,26 @@
 #include "src/training/schedule.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <iterator>
 #include <span>
 #include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "src/base/nearest.h"
 #include "src/base/portable_math.h"
 #include "src/base/refusal.h"
 
 namespace udnn::training {
 
 namespace {
+
+constexpr ScheduleInfo kSchedules[] = {
+    {"constant"}, {"step", true, true}, {"exponential", true}, {"cosine"}, {"linear"},
+};
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
@@ -62,28 +69,21 @@ class Words {
 
 }  // namespace
 
+std::span<const ScheduleInfo> all_schedules() noexcept { return kSchedules; }
+
 Result<Schedule> Schedule::parse(std::string_view text) {
   const auto all = words_of(text);
   Words words(all, text);
   Schedule made;
   Status status;
   const std::string_view name = words.next();
-  if (name == "constant") {
-    made.kind_ = Kind::kConstant;
-  } else if (name == "step") {
-    made.kind_ = Kind::kStep;
-    status = words.take_factor(made.factor_);
-    if (status.ok()) status = words.take_count("EPOCHS", made.epochs_);
-  } else if (name == "exponential") {
-    made.kind_ = Kind::kExponential;
-    status = words.take_factor(made.factor_);
-  } else if (name == "cosine") {
-    made.kind_ = Kind::kCosine;
-  } else if (name == "linear") {
-    made.kind_ = Kind::kLinear;
-  } else {
-    return base::invalid("schedule: '{}', expected constant, step, exponential, cosine or linear", name);
-  }
+  const auto found = std::find_if(std::begin(kSchedules), std::end(kSchedules),
+                                  [&](const ScheduleInfo& info) { return info.name == name; });
+  if (found == std::end(kSchedules))
+    return base::invalid("schedule: '{}'{}", name, base::did_you_mean(name, base::names_of(all_schedules())));
+  made.kind_ = static_cast<Kind>(found - std::begin(kSchedules));
+  if (found->has_factor) status = words.take_factor(made.factor_);
+  if (found->has_epochs && status.ok()) status = words.take_count("EPOCHS", made.epochs_);
   if (!status.ok()) return status;
 
   std::string_view rest = words.next();
@@ -118,24 +118,10 @@ double Schedule::rate(double base_rate, std::uint64_t step, std::uint64_t steps,
 }
 
 std::string Schedule::text() const {
-  std::string text;
-  switch (kind_) {
-    case Kind::kConstant:
-      text = "constant";
-      break;
-    case Kind::kStep:
-      text = fmt::format("step {} {}", factor_, epochs_);
-      break;
-    case Kind::kExponential:
-      text = fmt::format("exponential {}", factor_);
-      break;
-    case Kind::kCosine:
-      text = "cosine";
-      break;
-    case Kind::kLinear:
-      text = "linear";
-      break;
-  }
+  const ScheduleInfo& info = kSchedules[static_cast<std::size_t>(kind_)];
+  std::string text(info.name);
+  if (info.has_factor) text += fmt::format(" {}", factor_);
+  if (info.has_epochs) text += fmt::format(" {}", epochs_);
   if (warmup_ > 0) text += fmt::format(" warmup {}", warmup_);
   return text;
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,13 +21,21 @@
 
 namespace udnn::training {
 
+struct ScheduleInfo {
+  std::string_view name;
+  bool has_factor = false;  ///< FACTOR follows,
+  bool has_epochs = false;  ///< and EPOCHS
+};
+
+/// The parser, text() and the help read it.
+std::span<const ScheduleInfo> all_schedules() noexcept;
+
 class Schedule {
  public:
   Schedule() = default;  ///< constant
 
   /// Words apart by spaces; FACTOR above 0 and at most 1; EPOCHS and W whole numbers of at least 1.
-  /// Errors: kInvalidArgument, naming the word:  schedule: 'cosin', expected constant, step, exponential, cosine or
-  /// linear
+  /// Errors: kInvalidArgument, naming the word:  schedule: 'cosin', did you mean 'cosine'?
   static Result<Schedule> parse(std::string_view text);
 
   /// Requires step < steps and steps_per_epoch > 0 (asserted). A warm-up that lasts longer than the run is cut off.
@@ -37,7 +46,7 @@ class Schedule {
   bool operator==(const Schedule&) const = default;
 
  private:
-  enum class Kind { kConstant, kStep, kExponential, kCosine, kLinear };
+  enum class Kind { kConstant, kStep, kExponential, kCosine, kLinear };  // as in all_schedules()
 
   Kind kind_ = Kind::kConstant;
   double factor_ = 1;

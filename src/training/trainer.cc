@@ -13,6 +13,11 @@ namespace udnn::training {
 
 namespace {
 
+/// Which differs between machines.
+double without_sign_of_nan(double value) noexcept {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
+
 // The split is a shuffle of its own: no epoch has this number.
 constexpr std::uint32_t kSplitEpoch = 0xFFFFFFFF;
 
@@ -169,7 +174,7 @@ Status Trainer::finish_step(std::size_t epoch, std::size_t epoch_samples, const 
     return base::invalid(
         "step {}: loss {}, gradient norm {}: not finite for {} steps in a row, expected finite ones (try a lower --lr "
         "or wider formats)",
-        step, outcome.loss, outcome.gradient_norm, kMaxSkippedInARow);
+        step, without_sign_of_nan(outcome.loss), without_sign_of_nan(outcome.gradient_norm), kMaxSkippedInARow);
   return {};
 }
 
