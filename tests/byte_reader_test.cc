@@ -68,12 +68,22 @@ TEST(ByteWriter, WritesWhatTheReaderReads) {
   writer.text("name");
   writer.pad_to(8);
   writer.little(std::uint64_t{0x1122334455667788});
+  writer.little(-0.1);
+  writer.little(0.1F);
   ByteReader reader(writer.span(), "f");
   EXPECT_EQ(*reader.little<std::uint16_t>("x"), 0xABCD);
   EXPECT_EQ(*reader.text(4, "x"), "name");
   EXPECT_EQ(*reader.big<std::uint16_t>("padding"), 0);
   EXPECT_EQ(*reader.little<std::uint64_t>("x"), 0x1122334455667788U);
+  EXPECT_EQ(*reader.little<double>("x"), -0.1);
+  EXPECT_EQ(*ByteReader(writer.span().subspan(16), "f").little<std::uint64_t>("x"), 0xBFB999999999999AU);
+  EXPECT_EQ(*reader.little<float>("x"), 0.1F);
+  EXPECT_EQ(*ByteReader(writer.span().subspan(24), "f").little<std::uint32_t>("x"), 0x3DCCCCCDU);
   EXPECT_TRUE(reader.expect_end().ok());
+  EXPECT_EQ(reader.little<float>("scale").error().message(), "f: offset 28: 0 bytes left, expected 4 (scale)");
+  const std::vector<std::byte> all(writer.span().begin(), writer.span().end());
+  EXPECT_EQ(writer.take(), all);
+  EXPECT_EQ(writer.size(), 0U);
 }
 
 }  // namespace

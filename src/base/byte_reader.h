@@ -9,11 +9,14 @@
 // a read is refused.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,11 +39,17 @@ class ByteReader {
   std::size_t offset() const noexcept { return offset_; }
   std::size_t remaining() const noexcept { return bytes_.size() - offset_; }
 
-  /// The next sizeof(T) bytes as an integer, whatever the byte order of this machine. `field` says in a refusal what is
-  /// missing.
+  /// The next sizeof(T) bytes as an integer, a float or a double, whatever the byte order of this machine. `field` says
+  /// in a refusal what is missing.
   template <std::unsigned_integral T>
   Result<T> little(std::string_view field) {
     return integer<T>(field, false);
+  }
+  template <std::floating_point T>
+  requires(sizeof(T) <= 8) Result<T> little(std::string_view field) {
+    const auto bits = integer<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>(field, false);
+    if (!bits) return bits.error();
+    return std::bit_cast<T>(*bits);
   }
   template <std::unsigned_integral T>
   Result<T> big(std::string_view field) {

@@ -1,14 +1,14 @@
 #include "src/network/model.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "src/base/byte_reader.h"
+#include "src/base/byte_writer.h"
 #include "src/base/ceil_div.h"
 #include "src/base/container.h"
 #include "src/base/json.h"
@@ -26,21 +26,19 @@ namespace {
 constexpr std::int64_t kFormatVersion = 2;  // 1: units of blocks as doubles
 
 std::vector<std::byte> bytes_of(std::span<const double> values) {
-  std::vector<std::byte> bytes(values.size() * 8);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto bits = std::bit_cast<std::uint64_t>(values[i]);
-    for (std::size_t b = 0; b < 8; ++b) bytes[8 * i + b] = static_cast<std::byte>(bits >> (8 * b));
-  }
-  return bytes;
+  base::ByteWriter writer;
+  for (const double value : values) writer.little(value);
+  return writer.take();
 }
 
 Result<std::vector<double>> doubles_of(std::span<const std::byte> bytes, const std::string& what) {
-  if (bytes.size() % 8 != 0) return base::invalid("{}: {} bytes, expected a multiple of 8", what, bytes.size());
-  std::vector<double> values(bytes.size() / 8);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::uint64_t bits = 0;
-    for (std::size_t b = 0; b < 8; ++b) bits |= std::to_integer<std::uint64_t>(bytes[8 * i + b]) << (8 * b);
-    values[i] = std::bit_cast<double>(bits);
+  base::ByteReader reader(bytes, what);
+  std::vector<double> values;
+  values.reserve(bytes.size() / 8);
+  while (reader.remaining() > 0) {
+    const auto value = reader.little<double>("a double");
+    if (!value) return value.error();
+    values.push_back(*value);
   }
   return values;
 }
@@ -87,9 +85,8 @@ Status with_coder(const Format& format, Work work) {
 }
 
 /// The scales of blocks, which come first: of nvfp4 that of the tensor, a float; then a byte for each block.
-Result<std::vector<std::byte>> block_scales_of(const StoredTensor& tensor) {
-  std::vector<std::byte> bytes;
-  if (tensor.format.block == 0) return bytes;
+Status write_block_scales(const StoredTensor& tensor, base::ByteWriter& writer) {
+  if (tensor.format.block == 0) return {};
   if (tensor.scales.size() != blocks_of(tensor))
     return base::invalid("{}: {} block scales, expected {}", tensor.name, tensor.scales.size(), blocks_of(tensor));
   double of_tensor = 1;
@@ -99,48 +96,47 @@ Result<std::vector<std::byte>> block_scales_of(const StoredTensor& tensor) {
     const auto found = numbers::nvfp4_tensor_of_units(units);
     if (!found) return base::invalid("{}: block scales that are no e4m3 times one float", tensor.name);
     of_tensor = *found;
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(of_tensor));
-    for (unsigned b = 0; b < 4; ++b) bytes.push_back(static_cast<std::byte>(bits >> 8 * b));
+    writer.little(static_cast<float>(of_tensor));
   }
   for (const numbers::Scale& scale : tensor.scales) {
     const auto code = numbers::block_scale_code(tensor.format, scale.unit, of_tensor);
     if (!code) return base::invalid("{}: block scale {}, expected a power of two", tensor.name, scale.unit);
-    bytes.push_back(std::byte{*code});
+    writer.little(*code);
   }
-  return bytes;
+  return {};
 }
 
-/// Takes the units of the blocks off the front of `bytes`.
-Result<std::vector<double>> units_from(const StoredTensor& tensor, std::span<const std::byte>& bytes,
-                                       std::int64_t version, const std::string& what) {
+/// The units of the blocks, which stand first.
+Result<std::vector<double>> read_units(const StoredTensor& tensor, std::int64_t version, base::ByteReader& reader) {
   const std::size_t blocks = blocks_of(tensor);
   const bool has_tensor_scale = tensor.format.family == Family::kNvfp4 && version > 1;
   const std::size_t size = version == 1 ? 8 * blocks : blocks + (has_tensor_scale ? 4 : 0);
-  if (bytes.size() < size)
-    return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", what, bytes.size(), size,
-                         blocks);
-  const auto front = bytes.first(size);
-  bytes = bytes.subspan(size);
-  if (version == 1) {
-    auto units = doubles_of(front, what);
-    for (const double unit : *units)
-      if (!(unit >= 0 && unit <= 0x1p300)) return base::invalid("{}: block scale {}, expected 0 to 2^300", what, unit);
-    return units;
-  }
+  if (reader.remaining() < size)
+    return base::invalid("{}: {} bytes, expected at least {} (the scales of {} blocks)", reader.name(),
+                         reader.remaining(), size, blocks);
   double of_tensor = 1;
   if (has_tensor_scale) {
-    std::uint32_t bits = 0;
-    for (unsigned b = 0; b < 4; ++b) bits |= std::to_integer<std::uint32_t>(front[b]) << 8 * b;
-    of_tensor = static_cast<double>(std::bit_cast<float>(bits));
+    const auto scale = reader.little<float>("scale of the tensor");
+    if (!scale) return scale.error();
+    of_tensor = static_cast<double>(*scale);
     if (!(of_tensor > 0 && std::isfinite(of_tensor)))
-      return base::invalid("{}: scale of the tensor {}, expected one above 0", what, of_tensor);
+      return base::invalid("{}: scale of the tensor {}, expected one above 0", reader.name(), of_tensor);
   }
   std::vector<double> units;
-  for (const std::byte byte : front.last(blocks)) {
-    const auto code = std::to_integer<std::uint8_t>(byte);
-    const auto scale = numbers::block_scale_value(tensor.format, code);
+  while (units.size() < blocks) {
+    if (version == 1) {
+      const auto unit = reader.little<double>("block scale");
+      if (!unit) return unit.error();
+      if (!(*unit >= 0 && *unit <= 0x1p300))
+        return base::invalid("{}: block scale {}, expected 0 to 2^300", reader.name(), *unit);
+      units.push_back(*unit);
+      continue;
+    }
+    const auto code = reader.little<std::uint8_t>("block scale");
+    if (!code) return code.error();
+    const auto scale = numbers::block_scale_value(tensor.format, *code);
     if (!scale || std::isnan(*scale))
-      return base::invalid("{}: block scale {} is {:#x}, which no block has", what, units.size(), code);
+      return base::invalid("{}: block scale {} is {:#x}, which no block has", reader.name(), units.size(), *code);
     units.push_back(numbers::unit_of_block_scale(tensor.format, *scale, of_tensor));
   }
   return units;
@@ -153,30 +149,30 @@ Result<std::vector<std::byte>> packed(const StoredTensor& tensor, std::span<cons
       codes[i] = coder.encode(static_cast<decltype(zero)>(values[i]), scale_of(tensor, i));
   });
   if (!status.ok()) return status;
-  auto scales = block_scales_of(tensor);
-  if (!scales) return scales.error();
-  std::vector<std::byte> bytes = std::move(*scales);
-  const std::vector<std::byte> packed_codes = numbers::pack(codes, code_bits(tensor.format));
-  bytes.insert(bytes.end(), packed_codes.begin(), packed_codes.end());
-  return bytes;
+  base::ByteWriter writer;
+  if (Status written = write_block_scales(tensor, writer); !written.ok()) return written;
+  writer.bytes(numbers::pack(codes, code_bits(tensor.format)));
+  return writer.take();
 }
 
 /// Reads the scales of blocks into `tensor`.
 Result<std::vector<Wide>> unpacked(StoredTensor& tensor, std::span<const std::byte> bytes, std::int64_t version,
                                    const std::string& what) {
   const std::size_t count = count_of(tensor);
+  base::ByteReader reader(bytes, what);
   if (tensor.format.block != 0) {
-    const auto units = units_from(tensor, bytes, version, what);
+    const auto units = read_units(tensor, version, reader);
     if (!units) return units.error();
     tensor.scales.resize(units->size());
     std::transform(units->begin(), units->end(), tensor.scales.begin(),
                    [](double unit) { return numbers::Scale{.unit = unit}; });
   }
   const auto bits = static_cast<std::size_t>(code_bits(tensor.format));
-  if (bytes.size() != (count * bits + 7) / 8)
-    return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, bytes.size(), (count * bits + 7) / 8,
-                         count, bits);
-  const auto codes = numbers::unpack(bytes, static_cast<int>(bits), count);
+  const auto packed_codes = bytes.subspan(reader.offset());
+  if (packed_codes.size() != (count * bits + 7) / 8)
+    return base::invalid("{}: {} bytes, expected {} ({} codes of {} bits)", what, packed_codes.size(),
+                         (count * bits + 7) / 8, count, bits);
+  const auto codes = numbers::unpack(packed_codes, static_cast<int>(bits), count);
   std::vector<Wide> values(count);
   const Status status = with_coder(tensor.format, [&](const auto& coder, auto) {
     for (std::size_t i = 0; i < count; ++i) values[i] = coder.decode(codes[i], scale_of(tensor, i));
