@@ -30,8 +30,8 @@ void gemm(const GemmArgs<Wide>& args) noexcept {
         return args.b[(at.o * args.k_depth + at.k) * args.b_stride + j];
       },
       [&](std::size_t i, std::size_t j) {
-        if (args.accumulate) return args.c[i * args.c_stride + j];
-        return args.bias != nullptr ? args.bias[j] : Wide{0};
+        return (args.accumulate ? args.c[i * args.c_stride + j] : Wide{0}) +
+               (args.bias != nullptr ? args.bias[j] : Wide{0});
       },
       [&](std::size_t i, std::size_t j) -> Wide& { return args.c[i * args.c_stride + j]; });
 }

@@ -60,7 +60,7 @@ mkdir -p peers/blis peers/openblas
 cp peers/blis/libblis.so.4 peers/openblas/libscipy_openblas.so
 echo '1.0-test' >peers/blis/VERSION
 
-OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512 "$peers" --folder peers --peers blis,openblas,mkl --type fp64,fp32 --shape 16x16x16,300x300x300 \
+OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512 "$peers" --folder peers --peers blis,openblas,mkl --type fp64,fp32 --form call --shape 16x16x16,300x300x300 \
   --rounds 7 --json out.json -v >said.txt
 says '^BLIS +1\.0-test, made here$' said.txt
 says '^OpenBLAS +\?, looks itself$' said.txt

@@ -20,7 +20,8 @@ using numbers::ModifierRow;
 template <class Enumeration>
 std::string spelled(ModifierKind kind, Enumeration value, const Format& format) {
   for (const ModifierRow& row : numbers::modifier_table())
-    if (row.kind == kind && row.value == static_cast<int>(value) && applies(row, format)) return std::string(row.spelling);
+    if (row.kind == kind && row.value == static_cast<int>(value) && applies(row, format))
+      return std::string(row.spelling);
   return {};
 }
 

@@ -95,8 +95,12 @@ Result<std::unique_ptr<Engine>> EngineOf<T>::create(const EngineConfig& config, 
 }
 
 template <class T>
-Result<RoleQuantizer<T>> EngineOf<T>::quantizer(const Format& format, std::size_t largest, std::size_t inner) {
-  return RoleQuantizer<T>::create(format, seed_, next_tensor_++, largest, inner, *table_);
+Result<RoleQuantizer<T>> EngineOf<T>::quantizer(const EngineConfig& config, const std::string& layer, Role role,
+                                                std::size_t largest, std::size_t inner) {
+  auto made =
+      RoleQuantizer<T>::create(config.precision.format(layer, role), seed_, next_tensor_++, largest, inner, *table_);
+  if (made || made.error().code() == StatusCode::kOutOfMemory) return made;
+  return base::refusal(made.error().code(), "--precision: {}.{}={}", layer, to_string(role), made.error().message());
 }
 
 template <class T>
@@ -117,7 +121,7 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   byte_values_.resize(256);
   if (Status status = reserve(x_, {batch_, inputs_}); !status.ok()) return status;
   if (Status status = check_blocks(config); !status.ok()) return status;
-  auto input = quantizer(config.precision.format("input", Role::kActivations), batch_ * inputs_);
+  auto input = quantizer(config, "input", Role::kActivations, batch_ * inputs_);
   if (!input) return input.error();
   input_ = std::make_unique<RoleQuantizer<T>>(std::move(*input));
   named_stages_.emplace_back("input", kNoStage);
@@ -127,7 +131,7 @@ Status EngineOf<T>::build(const EngineConfig& config) {
   if (stages_.empty()) return base::invalid("network: only flatten layers, expected one that computes");
 
   const std::string& last = stages_.back()->spec().name;
-  auto loss_error = quantizer(config.precision.format(last, Role::kErrors), batch_ * outputs_);
+  auto loss_error = quantizer(config, last, Role::kErrors, batch_ * outputs_);
   if (!loss_error) return loss_error.error();
   loss_error_ = std::make_unique<RoleQuantizer<T>>(std::move(*loss_error));
   auto loss = ops::Loss<T>::create({.kind = config.loss, .classes = outputs_});
@@ -184,9 +188,9 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
 
   const Precision& precision = config.precision;
   const std::string previous_name = previous == kNoStage ? "input" : stages_[previous]->spec().name;
-  auto a = quantizer(precision.format(spec.name, Role::kActivations), batch_ * spec.out.size());
-  auto e_dz = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.out.size());
-  auto e_dx = quantizer(precision.format(spec.name, Role::kErrors), batch_ * spec.in.size());
+  auto a = quantizer(config, spec.name, Role::kActivations, batch_ * spec.out.size());
+  auto e_dz = quantizer(config, spec.name, Role::kErrors, batch_ * spec.out.size());
+  auto e_dx = quantizer(config, spec.name, Role::kErrors, batch_ * spec.in.size());
   for (const auto* made : {&a, &e_dz, &e_dx})
     if (!*made) return made->error();
   // With blocks, values that come to share one with others are rounded anew.
@@ -218,20 +222,19 @@ Status EngineOf<T>::build_stage(const EngineConfig& config, const LayerSpec& spe
 
 template <class T>
 Status EngineOf<T>::build_parameter(const EngineConfig& config, const LayerSpec& spec, Parameter<T>& parameter) {
-  const Precision& precision = config.precision;
   const std::size_t count = parameter.count();
-  const auto make = [&](RoleQuantizer<T>& into, const Format& format) -> Status {
-    auto made = quantizer(format, count, parameter.channels);
+  const auto make = [&](RoleQuantizer<T>& into, Role role) -> Status {
+    auto made = quantizer(config, spec.name, role, count, parameter.channels);
     if (!made) return made.error();
     into = std::move(*made);
     return {};
   };
-  const Format& weights_format = precision.format(spec.name, parameter.is_weights ? Role::kWeights : Role::kMaster);
-  if (Status status = make(parameter.m, precision.format(spec.name, Role::kMaster)); !status.ok()) return status;
-  if (Status status = make(parameter.w, weights_format); !status.ok()) return status;
-  if (Status status = make(parameter.g, precision.format(spec.name, Role::kGradients)); !status.ok()) return status;
+  const Role used = parameter.is_weights ? Role::kWeights : Role::kMaster;
+  if (Status status = make(parameter.m, Role::kMaster); !status.ok()) return status;
+  if (Status status = make(parameter.w, used); !status.ok()) return status;
+  if (Status status = make(parameter.g, Role::kGradients); !status.ok()) return status;
   for (RoleQuantizer<T>& s : parameter.s)
-    if (Status status = make(s, precision.format(spec.name, Role::kState)); !status.ok()) return status;
+    if (Status status = make(s, Role::kState); !status.ok()) return status;
   for (RoleQuantizer<T>* stored : {&parameter.m, &parameter.s[0], &parameter.s[1]}) stored->keep_block_scales(count);
 
   if (Status status = reserve(parameter.master, {count}); !status.ok()) return status;

@@ -66,7 +66,8 @@ class EngineOf final : public Engine {
   Status build(const EngineConfig& config);
   Status build_stage(const EngineConfig& config, const LayerSpec& spec);
   Status build_parameter(const EngineConfig& config, const LayerSpec& spec, Parameter<T>& parameter);
-  Result<RoleQuantizer<T>> quantizer(const Format& format, std::size_t largest, std::size_t inner = 1);
+  Result<RoleQuantizer<T>> quantizer(const EngineConfig& config, const std::string& layer, Role role,
+                                     std::size_t largest, std::size_t inner = 1);
   void round_initially(RoleQuantizer<T>& quantizer, std::span<T> values) const;
 
   void gather(Worker& worker, const Batch& batch, const Pass& pass) noexcept;
