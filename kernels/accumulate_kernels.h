@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/gemm_kernel.h"
 
@@ -22,8 +23,9 @@ enum class AccumulatorMode : unsigned char {
   kNearestAway,
   kDirected,  ///< toward zero, up, down: as `steps_on` says
   kToOdd,
+  kStochastic,  ///< with the first K bits of the rest and a draw of the element: AccumulatorDraw
 };
-inline constexpr std::size_t kAccumulatorModes = 4;
+inline constexpr std::size_t kAccumulatorModes = 5;
 
 enum class AccumulatorKind : unsigned char { kFloat, kFixed, kFixedWrapped };
 inline constexpr std::size_t kAccumulatorKinds = 3;
@@ -46,6 +48,16 @@ struct AccumulatorGrid {
   double lowest = 0;
   double highest = 0;
   double modulus = 0;  ///< 2^N codes
+
+  int random_bits = 0;  ///< K, 1 to 32, of kStochastic; with the significant bits of the format at most 53
+};
+
+/// Where kStochastic takes its draws: from Philox4x32-10, as src/base/philox.h says.
+struct AccumulatorDraw {
+  std::uint32_t key[2] = {};
+  std::uint64_t element = 0;         ///< of c[0, 0]; that of c[0, j] is j more
+  std::uint64_t element_stride = 0;  ///< from one row of c to the next
+  std::uint64_t rounding = 1;        ///< the first after a product (or chunk) of this call; that of the bias is 0
 };
 
 /// Any number of rows and columns. Nothing outside the operands is read or written.
@@ -61,6 +73,8 @@ struct AccumulateArgs {
   std::size_t phase;  ///< products already in the chunk: below C, and 0 unless it accumulates
   bool ends;          ///< what is left of a chunk at the end is added to c; else it stays in `partial`
   T* partial;         ///< [rows, cols] with the stride of c: read where phase > 0, written unless it ends or is full
+
+  AccumulatorDraw draw = {};  ///< kStochastic alone reads it
 };
 
 template <class T>

@@ -51,8 +51,9 @@ struct AccumulatorSteps {
 
 /// Floats. kHasExponentsOfLanes: as many exponent bits as L has, whose bits are then those of L but for the dropped
 /// ones.
-template <class L, class Arch, AccumulatorMode kMode, bool kHasExponentsOfLanes>
+template <class Lane, class Arch, AccumulatorMode kMode, bool kHasExponentsOfLanes>
 struct RoundToFloat {
+  using L = Lane;
   using Vector = xsimd::batch<L, Arch>;
   using Word = WordOf<L>;
   using Bits = xsimd::batch<Word, Arch>;
@@ -73,7 +74,7 @@ struct RoundToFloat {
         step(Word{1} << dropped),
         added{as_value<L>(Bits(grid.steps_on[0] ? step - 1 : 0)), as_value<L>(Bits(grid.steps_on[1] ? step - 1 : 0))} {}
 
-  static constexpr bool kGivesUp = false;
+  static constexpr bool kDraws = false, kGivesUp = false;
 
   template <class Odd>
   Vector operator()(const Odd& x) const noexcept {
@@ -131,7 +132,7 @@ enum class FixedEnd : unsigned char { kSaturates, kWraps, kWrapsNear };
 /// Codes modulo 2^N in lanes where they are so small that the lane still has the two bits below them that rounding to
 /// odd needs.
 ///
-///   code + 2^(digits - 1) + 2^kRoom [+ 2^(N-1), signed]     as bits: a constant, and the code in the last bits, of
+///   code + 2^(digits - 1) + 2^room [+ 2^(N-1), signed]     as bits: a constant, and the code in the last bits, of
 ///                                                           which the last N stay
 ///
 /// Three operations, where the remainder of any number is nine.
@@ -142,11 +143,19 @@ class NearCodes {
   using Word = WordOf<L>;
   using Bits = xsimd::batch<Word, Arch>;
 
+  /// kStochastic wants its K bits below the code.
   explicit NearCodes(const AccumulatorGrid& grid) noexcept
-      : low_bits_(static_cast<Word>(grid.modulus) - 1),
-        shift_(static_cast<L>(double{kMiddle} - grid.lowest)),
-        middle_(as_bits(Vector(kMiddle))),
+      : room_(room(grid.random_bits)),
+        low_bits_(static_cast<Word>(grid.modulus) - 1),
+        shift_(middle() - static_cast<L>(grid.lowest)),
+        middle_(as_bits(Vector(middle()))),
         far_(Word{0}) {}
+
+  /// Whether sums up to 2^3 times as large as the codes are near.
+  static bool can_hold(const AccumulatorGrid& grid) noexcept {
+    const int digits = room(grid.random_bits);
+    return digits > 0 && grid.modulus * 8 <= static_cast<double>(Word{1} << digits);
+  }
 
   /// Of a whole number, or NaN.
   Vector wrapped(Vector code) noexcept {
@@ -156,26 +165,33 @@ class NearCodes {
   }
 
   /// Whether one of them was not near.
-  bool gave_up() const noexcept { return xsimd::any((far_ >> (kRoom + 1)) != Bits(Word{0})); }
+  bool gave_up() const noexcept {
+    alignas(Bits) Word lanes[Bits::size];
+    far_.store_aligned(lanes);
+    Word any = 0;
+    for (const Word lane : lanes) any |= lane;
+    return any >> (room_ + 1) != 0;
+  }
 
  private:
-  static constexpr int kRoom = std::numeric_limits<L>::digits - 3;  // |code + 2^(N-1)| < 2^kRoom
-  static constexpr L kMiddle = kAllWhole<L> + static_cast<L>(Word{1} << kRoom);
+  // |code + 2^(N-1)| < 2^room
+  static int room(int random_bits) noexcept {
+    return std::numeric_limits<L>::digits - 1 - (random_bits > 2 ? random_bits : 2);
+  }
+  L middle() const noexcept { return kAllWhole<L> + static_cast<L>(Word{1} << room_); }
 
+  int room_;
   Bits low_bits_;
   Vector shift_;
   Bits middle_, far_;
 };
 
-/// As much as the codes of an accumulator that stays in lanes of L: sums up to 2^3 times as large are still near.
-template <class L>
-inline constexpr double kLargestNearModulus = std::is_same_v<L, float> ? 0x1p18 : 0x1p47;
-
 /// Codes times a power of two. NaN becomes 0.
-template <class L, class Arch, AccumulatorMode kMode, FixedEnd kEnd>
+template <class Lane, class Arch, AccumulatorMode kMode, FixedEnd kEnd>
 struct RoundToFixed {
+  using L = Lane;
   using Vector = xsimd::batch<L, Arch>;
-  static constexpr bool kGivesUp = kEnd == FixedEnd::kWrapsNear;
+  static constexpr bool kDraws = false, kGivesUp = kEnd == FixedEnd::kWrapsNear;
 
   explicit RoundToFixed(const AccumulatorGrid& grid) noexcept
       : steps(grid),

@@ -27,6 +27,25 @@ struct Philox {
   static constexpr std::size_t kBlocks = Lanes::size;
   static_assert(16 % kBlocks == 0);
 
+  static constexpr std::uint64_t kM0 = 0xD2511F53U, kM1 = 0xCD9E8D57U;
+  static constexpr std::uint32_t kW0 = 0x9E3779B9U, kW1 = 0xBB67AE85U;
+  static constexpr std::size_t kRounds = 10;
+
+  /// One round of kVectors vectors of blocks.
+  template <std::size_t kVectors>
+  static void round(Lanes (&x0)[kVectors], Lanes (&x1)[kVectors], Lanes (&x2)[kVectors], Lanes (&x3)[kVectors],
+                    Lanes key0, Lanes key1) noexcept {
+    const Lanes m0(kM0), m1(kM1);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const Lanes product0 = multiply_halves(x0[v], m0), product1 = multiply_halves(x2[v], m1);
+      x0[v] = (product1 >> 32) ^ (x1[v] ^ key0);
+      x1[v] = product1;
+      x2[v] = (product0 >> 32) ^ (x3[v] ^ key1);
+      x3[v] = product0;
+    }
+  }
+
   static void run(const PhiloxKey& key, std::uint64_t first_block, std::size_t blocks, std::uint32_t* words) noexcept {
     // As far as the upper half of the block's number is one for all.
     while (blocks > 0) {
@@ -40,8 +59,6 @@ struct Philox {
   }
 
  private:
-  static constexpr std::uint64_t kM0 = 0xD2511F53U, kM1 = 0xCD9E8D57U;
-  static constexpr std::size_t kRounds = 10;
   // Vectors at a time. Each waits for its own multiplications, 7 cycles a round, and few of the next ones fit into the
   // window of the CPU meanwhile; so more are faster, even where registers go to the stack (cycles for 16 words with 2,
   // 4, 6, 8 and 10: AVX-512 13.9, 11.1, 9.8, 9.8, 11.4, AVX2 38, 31, 27, 25, 28; four operations a cycle would be 7.3
@@ -62,8 +79,8 @@ struct Philox {
       for (std::size_t round = 0; round < kRounds; ++round) {
         keys[2 * round] = k0;
         keys[2 * round + 1] = k1;
-        k0 += 0x9E3779B9U;
-        k1 += 0xBB67AE85U;
+        k0 += kW0;
+        k1 += kW1;
       }
       const std::uint64_t first = std::uint64_t{key.step} * kM1;
       const std::uint64_t second = ((first >> 32) ^ block_high ^ keys[0]) * kM0;
@@ -103,17 +120,8 @@ struct Philox {
       x3[v] = low3;
     }
 #pragma GCC unroll 10
-    for (std::size_t round = 2; round < kRounds; ++round) {
-      const Lanes key0(schedule.keys[2 * round]), key1(schedule.keys[2 * round + 1]);
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < kVectors; ++v) {
-        const Lanes product0 = multiply_halves(x0[v], m0), product1 = multiply_halves(x2[v], m1);
-        x0[v] = (product1 >> 32) ^ (x1[v] ^ key0);
-        x1[v] = product1;
-        x2[v] = (product0 >> 32) ^ (x3[v] ^ key1);
-        x3[v] = product0;
-      }
-    }
+    for (std::size_t i = 2; i < kRounds; ++i)
+      round(x0, x1, x2, x3, Lanes(schedule.keys[2 * i]), Lanes(schedule.keys[2 * i + 1]));
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kVectors; ++v) {
       const Lanes first_two = (x0[v] & lower) | (x1[v] << 32), last_two = (x2[v] & lower) | (x3[v] << 32);

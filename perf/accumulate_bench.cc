@@ -19,9 +19,11 @@ namespace {
 
 constexpr Shape kShapes[] = {{64, 10, 84}, {64, 120, 400}, {256, 256, 256}};
 
-// One of each kind of rounding; a chunk; what needs the wide lanes of wrapping.
-constexpr std::pair<const char*, int> kAccumulators[] = {{"carrier", 0},  {"f6.5", 0},  {"f6.5", 64},     {"bf16", 0},
-                                                         {"f6.5:rtz", 0}, {"fx8.8", 0}, {"fx8.8:wrap", 0}};
+// One of each kind of rounding; chunks; stochastic ones of 32, 16 and 8 bits, in lanes of double and of the carrier.
+constexpr std::pair<const char*, int> kAccumulators[] = {
+    {"carrier", 0},  {"f6.5", 0},       {"f6.5", 64},          {"bf16", 0},      {"f6.5:rtz", 0},
+    {"fx8.8", 0},    {"fx8.8:wrap", 0}, {"f6.5:sr", 0},        {"f6.5:sr16", 0}, {"e5m2:sr8", 0},
+    {"fx8.8:sr", 0}, {"fx8.8:sr8", 0},  {"fx8.8:sr8:wrap", 0}, {"f6.5:sr", 64},  {"e5m2:sr8", 16}};
 
 template <class T>
 bool register_all(const kernels::KernelTable& table) {

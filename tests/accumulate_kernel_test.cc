@@ -84,7 +84,7 @@ T one_step(const kernels::KernelTable& table, const Format& format, T start, T x
              .c_stride = 1,
              .cols = 1,
              .accumulate = true},
-            1, false, {});
+            1, false, {}, {});
   return c;
 }
 
@@ -125,9 +125,16 @@ class AccumulateKernels : public OnEveryIsa {
     SCOPED_TRACE(fmt::format("{} x {} x {} * {}{}{}{}{}, cut {}", s.rows, s.cols, s.outer, s.depth,
                              s.transposed ? ", transposed" : "", s.bias ? ", bias" : "",
                              s.accumulate ? ", accumulating" : "", s.by_column ? ", by column" : "", s.phase_cut));
-    const auto accumulator = Accumulator<T>::create(format, isa());
+    constexpr std::uint64_t kSeed = 0x123456789ABCDEF0;
+    constexpr std::uint32_t kStep = 77, kTensor = 13;
+    const auto accumulator = Accumulator<T>::create(format, isa(), kSeed, kTensor);
     ASSERT_TRUE(accumulator) << accumulator.error().message();
     AccumulatorOracle<T> oracle(format);
+    oracle.draw_from(kSeed, kStep, kTensor, 2);
+    // Elements of a row may be on both sides of 2^32.
+    auto draw = accumulator->draw(ops::Product::kBackwardWeights, {kStep, (std::uint64_t{3} << 32U) - 9 * seed % 32});
+    draw.element_stride = s.cols + seed % 3;
+    const auto number_of = [&](std::size_t i, std::size_t j) { return draw.element + i * draw.element_stride + j; };
     const std::size_t element = s.by_column ? s.cols : 1, piece_stride = 11 * element, b_stride = s.cols + 1,
                       c_stride = s.cols + 5;
     const std::size_t row_stride = element * (s.transposed ? 1 : s.depth + 3),
@@ -162,16 +169,16 @@ class AccumulateKernels : public OnEveryIsa {
                               .cols = s.cols,
                               .accumulate = s.accumulate};
     if (s.phase_cut == 0 || s.outer > 1) {
-      accumulator->run(args, s.rows, s.by_column, {.phase = 0, .ends = true, .partial = nullptr});
+      accumulator->run(args, s.rows, s.by_column, {.products = 0, .ends = true, .partial = nullptr}, draw);
     } else {
       args.k_depth = s.phase_cut;
-      accumulator->run(args, s.rows, s.by_column, {.phase = 0, .ends = false, .partial = partial.data()});
+      accumulator->run(args, s.rows, s.by_column, {.products = 0, .ends = false, .partial = partial.data()}, draw);
       args.a += static_cast<std::ptrdiff_t>(s.phase_cut * k_stride);
       args.b += s.phase_cut * b_stride;
       args.k_depth = s.depth - s.phase_cut;
       args.accumulate = true;
-      accumulator->run(args, s.rows, s.by_column,
-                       {.phase = s.phase_cut % accumulator->chunk(), .ends = true, .partial = partial.data()});
+      accumulator->run(args, s.rows, s.by_column, {.products = s.phase_cut, .ends = true, .partial = partial.data()},
+                       draw);
     }
 
     for (std::size_t i = 0; i < s.rows; ++i) {
@@ -182,8 +189,10 @@ class AccumulateKernels : public OnEveryIsa {
             left.push_back(a.data()[o * piece_stride + i * row_stride + d * k_stride + (s.by_column ? j : 0)]);
             right.push_back(b.data()[(o * s.depth + d) * b_stride + j]);
           }
-        const T from = s.accumulate ? start[i * c_stride + j] : s.bias ? oracle.rounded(bias.data()[j]) : T{0};
-        const T want = oracle.chain(from, left, right), got = c.data()[i * c_stride + j];
+        const T from = s.accumulate ? start[i * c_stride + j]
+                       : s.bias     ? oracle.rounded(bias.data()[j], number_of(i, j))
+                                    : T{0};
+        const T want = oracle.chain(from, left, right, number_of(i, j)), got = c.data()[i * c_stride + j];
         ASSERT_TRUE(same(got, want)) << "at [" << i << ", " << j << "]: " << got << ", expected " << want;
       }
       for (std::size_t j = s.cols; j < c_stride && i + 1 < s.rows; ++j)
@@ -272,6 +281,150 @@ TEST_P(AccumulateKernels, RoundAfterEveryChunk) {
       }
 }
 
+// Of every range of significant and random bits that lanes of float hold, just do not hold, and that double holds; the
+// draws of the element and of the rounding, through chunks that go on from one call to the next.
+TEST_P(AccumulateKernels, RoundStochastically) {
+  unsigned seed = 1;
+  for (const char* name :
+       {"f6.5:sr",          "f6.5:sr18",      "f6.5:sr19",       "e5m2:sr8",    "e4m3:sr7",      "f4.3:sr16:ftz",
+        "f5.1:sr1",         "f1.3:sr12",      "bf16:sr16",       "bf16:sr",     "f8.21:sr31",    "f7.14:sr9",
+        "f3.4:sr9:sat",     "f3.4:sr9:nan",   "fx8.8:sr",        "fx8.8:sr8",   "fx8.8:sr9",     "ufx4.4:sr16",
+        "ufx4.4:sr17",      "fx12.11:sr31",   "fx-2.8:sr5",      "fx9.-3:sr20", "fx4.8:sr:wrap", "fx4.8:sr8:wrap",
+        "ufx6.2:sr12:wrap", "fx9.9:sr2:wrap", "fx1.21:sr28:wrap"})
+    for (const int chunk : {0, 7}) {
+      Format format = format_of(name);
+      format.chunk = chunk;
+      for (const Range range : {Range::kFewBits, Range::kAllBits, Range::kManyMagnitudes, Range::kExtreme}) {
+        if (chunk > 1 && range == Range::kExtreme) continue;
+        expect_definition<float>(format, range, seed += 40);
+        expect_definition<double>(format, range, seed += 40);
+      }
+    }
+  for (const char* name : {"fp32:sr29", "f10.50:sr2", "fx20.31:sr2", "fx500.-470:sr8", "ufx27.20:sr2:wrap"})
+    for (const Range range : {Range::kAllBits, Range::kManyMagnitudes, Range::kExtreme})
+      expect_definition<double>(format_of(name), range, seed += 40);
+}
+
+// One element for each of the 2^K draws: with at most K bits dropped their mean is the exact sum.
+TEST_P(AccumulateKernels, HaveTheExactSumAsExpectation) {
+  constexpr std::size_t kElements = 1 << 13;
+  const struct {
+    const char* format;
+    double start, a, b;
+  } cases[] = {{"f6.5:sr8", 1.0, 0.6875, 0.015625 * 1.25}, {"f6.5:sr8", -1.0, 0.0625, 0.15625},
+               {"e4m3:sr8", 0x1p-9, 0x1p-9, 0.421875},     {"bf16:sr9", 3.0, -0.4375, 0x1p-10 * 13},
+               {"fx4.4:sr7", -1.5, 0.25, 0.34375},         {"fx4.4:sr7:wrap", -8.0, 0.25, 0.34375},
+               {"fx4.4:sr7", 0.0, -0.25, 0.0546875}};
+  for (const auto& one : cases) {
+    const Format format = format_of(one.format);
+    AccumulatorOracle<float> oracle(format);
+    const auto accumulator = Accumulator<float>::create(format, isa(), 1, 2);
+    oracle.draw_from(1, 3, 2, 0);
+    const auto a = static_cast<float>(one.a);
+    const std::vector<float> b(kElements, static_cast<float>(one.b));
+    std::vector<float> c(kElements, static_cast<float>(one.start));
+    const std::ptrdiff_t offset = 0;
+    accumulator->run({.k_depth = 1,
+                      .k_outer = 1,
+                      .offsets = &offset,
+                      .a = &a,
+                      .a_row_stride = 1,
+                      .a_k_stride = 1,
+                      .b = b.data(),
+                      .b_stride = kElements,
+                      .bias = nullptr,
+                      .c = c.data(),
+                      .c_stride = kElements,
+                      .cols = kElements,
+                      .accumulate = true},
+                     1, false, {}, accumulator->draw(ops::Product::kForward, {.step = 3}));
+    const std::size_t draws = std::size_t{1} << format.random_bits;
+    std::vector<bool> seen(draws);
+    double sum = 0;
+    for (std::size_t e = 0; e < kElements; ++e) {
+      const std::uint32_t draw = oracle.draw(e, 1);
+      if (!seen[draw]) sum += static_cast<double>(c[e]);
+      seen[draw] = true;
+    }
+    ASSERT_EQ(std::count(seen.begin(), seen.end(), true), draws) << one.format;
+    EXPECT_EQ(sum / static_cast<double>(draws), one.start + one.a * one.b) << one.format;
+  }
+}
+
+// However rows and columns are cut, and in whatever lanes: the same bytes.
+TEST_P(AccumulateKernels, DrawForTheElementAndNotForItsPlaceInATile) {
+  constexpr std::size_t kRows = 13, kCols = 37, kDepth = 50;
+  const auto a = operands<float>(Range::kAllBits, kRows * kDepth, 1),
+             b = operands<float>(Range::kAllBits, kDepth * kCols, 2), bias = operands<float>(Range::kAllBits, kCols, 3);
+  const std::ptrdiff_t offset = 0;
+  for (const char* name : {"f6.5:sr", "e5m2:sr8", "fx4.8:sr16", "fx4.8:sr8:wrap", "e5m2:sr8/16", "fx8.8:sr:wrap/7"}) {
+    Format format = format_of(std::string_view(name).substr(0, std::string_view(name).find('/')));
+    if (const auto slash = std::string_view(name).find('/'); slash != std::string_view::npos)
+      format.chunk = std::atoi(name + slash + 1);
+    const auto run = [&](const kernels::KernelTable& table, std::size_t height, std::size_t width) {
+      const auto accumulator = Accumulator<float>::create(format, table, 5, 6);
+      std::vector<float> c(kRows * kCols);
+      for (std::size_t i = 0; i < kRows; i += height)
+        for (std::size_t j = 0; j < kCols; j += width) {
+          auto draw = accumulator->draw(ops::Product::kForward, {.step = 1, .first_element = i * kCols + j});
+          draw.element_stride = kCols;
+          accumulator->run({.k_depth = kDepth,
+                            .k_outer = 1,
+                            .offsets = &offset,
+                            .a = a.data() + i * kDepth,
+                            .a_row_stride = kDepth,
+                            .a_k_stride = 1,
+                            .b = b.data() + j,
+                            .b_stride = kCols,
+                            .bias = bias.data() + j,
+                            .c = c.data() + i * kCols + j,
+                            .c_stride = kCols,
+                            .cols = std::min(width, kCols - j),
+                            .accumulate = false},
+                           std::min(height, kRows - i), false, {}, draw);
+        }
+      return c;
+    };
+    const auto want = run(*machine::usable_kernel_tables().back(), kRows, kCols);
+    EXPECT_EQ(run(isa(), kRows, kCols), want) << name;
+    EXPECT_EQ(run(isa(), 3, 5), want) << name;
+    EXPECT_EQ(run(isa(), 1, 19), want) << name;
+  }
+}
+
+// Chains are long: the number of a rounding has more than 32 bits, and so has that of its block.
+TEST_P(AccumulateKernels, DrawForRoundingsOfAnyNumber) {
+  const std::ptrdiff_t offset = 0;
+  const float one = 1;
+  for (const char* name : {"f6.5:sr", "e5m2:sr8", "fx4.4:sr12:wrap"})
+    for (const std::size_t products : {std::size_t{3}, std::size_t{1} << 32U, (std::size_t{5} << 36U) + 7}) {
+      const Format format = format_of(name);
+      AccumulatorOracle<float> oracle(format);
+      oracle.draw_from(1, 2, 3, 0);
+      const auto accumulator = Accumulator<float>::create(format, isa(), 1, 3);
+      std::vector<float> c = operands<float>(Range::kAllBits, 40, 1);
+      const std::vector<float> b = operands<float>(Range::kAllBits, 40, 2);
+      for (float& value : c) value = oracle.rounded(value);
+      const std::vector<float> start = c;
+      accumulator->run({.k_depth = 1,
+                        .k_outer = 1,
+                        .offsets = &offset,
+                        .a = &one,
+                        .a_row_stride = 0,
+                        .a_k_stride = 0,
+                        .b = b.data(),
+                        .b_stride = 40,
+                        .bias = nullptr,
+                        .c = c.data(),
+                        .c_stride = 40,
+                        .cols = 40,
+                        .accumulate = true},
+                       1, false, {.products = products}, accumulator->draw(ops::Product::kForward, {.step = 2}));
+      for (std::size_t e = 0; e < c.size(); ++e)
+        ASSERT_EQ(c[e], oracle.sum(start[e], b[e], e, products + 1)) << name << ", " << products << ", " << e;
+    }
+}
+
 // Sums that are half way only when they have been rounded to the carrier first: 5/8 * 13/8 = 65/64 is half way between
 // two values of f6.5.
 TEST_P(AccumulateKernels, SeeATinyTermBesideAProductThatIsHalfWay) {
@@ -297,7 +450,7 @@ TEST_P(AccumulateKernels, AddSumsAsTheyAddProducts) {
     for (std::vector<float>* values : {&sums, &terms})
       for (float& value : *values) value = oracle.rounded(value);
     auto got = sums;
-    Accumulator<float>::create(format_of(name), isa())->add(got.size(), terms.data(), got.data());
+    Accumulator<float>::create(format_of(name), isa())->add(got.size(), terms.data(), got.data(), {});
     for (std::size_t i = 0; i < got.size(); ++i)
       ASSERT_TRUE(same(got[i], oracle.sum(sums[i], terms[i]))) << name << " at " << i;
   }
@@ -316,10 +469,15 @@ TEST(AccumulatorFormat, SaysWhyItCannotBeOne) {
             "int8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
   EXPECT_EQ(refusal<float>("dfx8"),
             "dfx8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
-  EXPECT_EQ(refusal<float>("f6.5:sr"),
-            "f6.5:sr: an accumulator would draw a random word for every product, which this version does not; expected "
-            "one of rne rna rtz "
-            "rup rdn odd");
+  EXPECT_EQ(refusal<float>("f6.5:sr"), "accepted");
+  EXPECT_EQ(refusal<float>("f8.21:sr"),
+            "f8.21:sr: 22 significant and 32 random bits, expected at most 53 together of an accumulator, as with "
+            "sr31");
+  EXPECT_EQ(refusal<float>("f8.21:sr31"), "accepted");
+  EXPECT_EQ(refusal<float>("fx9.10:sr:wrap"),
+            "fx9.10:sr:wrap: 18 significant and 32 random bits, expected at most 49 together of an accumulator, as "
+            "with sr31");
+  EXPECT_EQ(refusal<float>("fx9.9:sr:wrap"), "accepted");
   EXPECT_EQ(refusal<float>("f6.22"),
             "f6.22: 23 significant bits, expected at most 22 of an accumulator in the float carrier");
   EXPECT_EQ(refusal<double>("f6.22"), "accepted");

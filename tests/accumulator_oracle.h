@@ -3,6 +3,7 @@
 // at the rest.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -11,6 +12,7 @@
 
 #include <mpfr.h>
 
+#include "src/base/philox.h"
 #include "tests/rounding_oracle.h"
 #include "udnn/format.h"
 
@@ -48,22 +50,47 @@ class AccumulatorOracle {
     if (format.exponent_bits > 0) facts_.emplace(format);
   }
 
-  T rounded(T value) {
+  /// The stream of stochastic draws; product as ops::Product numbers them.
+  void draw_from(std::uint64_t seed, std::uint32_t step, std::uint32_t tensor, std::uint32_t product) {
+    const auto block = base::philox4x32({product, 0, step, 4U << 24U | tensor},
+                                        {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
+    key_ = {block[0], block[1]};
+  }
+
+  /// The K random bits of one rounding.
+  std::uint32_t draw(std::uint64_t element, std::uint64_t rounding) const {
+    const int k = format_.random_bits, width = k > 16 ? 32 : k > 8 ? 16 : 8;
+    const auto draws = static_cast<std::uint64_t>(128 / width), block = rounding / draws;
+    const auto words =
+        base::philox4x32({static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32U),
+                          static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U)},
+                         key_);
+    const auto first_bit =
+        static_cast<int>(rounding % draws) * width;  // of 128, the upper bit of word 0 being the first
+    const std::uint32_t from_there = words[static_cast<std::size_t>(first_bit / 32)] << (first_bit % 32);
+    return from_there >> (32 - k);
+  }
+
+  /// As the start of a chain.
+  T rounded(T value, std::uint64_t element = 0) {
+    draw_ = draw(element, 0);
     mpfr_set_d(sum_.get(), value, MPFR_RNDN);
     return rounded_sum();
   }
-  T sum(T x, T y) {
+  T sum(T x, T y, std::uint64_t element = 0, std::uint64_t rounding = 1) {
+    draw_ = draw(element, rounding);
     mpfr_set_d(sum_.get(), x, MPFR_RNDN);
     mpfr_add_d(sum_.get(), sum_.get(), y, MPFR_RNDN);
     return rounded_sum();
   }
 
   /// start + sum_k a[k] * b[k], rounded after each product or chunk of them. start is a value of the format.
-  T chain(T start, const std::vector<T>& a, const std::vector<T>& b) {
+  T chain(T start, const std::vector<T>& a, const std::vector<T>& b, std::uint64_t element = 0) {
     T acc = start, partial = 0;
     const auto chunk = static_cast<std::size_t>(format_.chunk);  // 1 is none
     for (std::size_t k = 0; k < a.size(); ++k) {
       if (chunk <= 1) {
+        draw_ = draw(element, k + 1);
         mpfr_set_d(a_.get(), a[k], MPFR_RNDN);
         mpfr_set_d(b_.get(), b[k], MPFR_RNDN);
         mpfr_set_d(acc_.get(), acc, MPFR_RNDN);
@@ -73,7 +100,7 @@ class AccumulatorOracle {
       }
       partial = std::fma(a[k], b[k], partial);
       if ((k + 1) % chunk != 0 && k + 1 != a.size()) continue;
-      acc = sum(acc, partial);
+      acc = sum(acc, partial, element, 1 + k / chunk);
       partial = 0;
     }
     return acc;
@@ -118,6 +145,11 @@ class AccumulatorOracle {
         return is_negative;
       case Rounding::kToOdd:
         return mpz_even_p(code_.get());
+      case Rounding::kStochastic:
+        mpfr_mul_2si(rest_.get(), rest_.get(), format_.random_bits, MPFR_RNDN);
+        mpfr_floor(rest_.get(), rest_.get());
+        mpfr_add_d(rest_.get(), rest_.get(), draw_, MPFR_RNDN);
+        return mpfr_cmp_d(rest_.get(), std::ldexp(1.0, format_.random_bits)) >= 0;
       default:
         return false;
     }
@@ -167,6 +199,8 @@ class AccumulatorOracle {
 
   Format format_;
   std::optional<FloatFacts> facts_;  // of floats alone
+  std::array<std::uint32_t, 2> key_ = {};
+  std::uint32_t draw_ = 0;
   Exact a_, b_, acc_, sum_, steps_, whole_, rest_;
   ExactInteger code_, modulus_;
 };

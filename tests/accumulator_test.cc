@@ -23,8 +23,14 @@ Format format_of(std::string_view text, int chunk = 0) {
   return *format;
 }
 
-constexpr std::pair<const char*, int> kFormats[] = {{"f6.5", 0}, {"e4m3", 0},       {"fx4.4", 0},    {"fx8.8:wrap", 0},
-                                                    {"f6.5", 5}, {"fx8.8:wrap", 7}, {"f5.2:rtz", 0}, {"bf16", 64}};
+constexpr std::pair<const char*, int> kFormats[] = {
+    {"f6.5", 0},     {"e4m3", 0},  {"fx4.4", 0},   {"fx8.8:wrap", 0}, {"f6.5", 5},           {"fx8.8:wrap", 7},
+    {"f5.2:rtz", 0}, {"bf16", 64}, {"f6.5:sr", 0}, {"e5m2:sr8", 5},   {"fx4.8:sr16:wrap", 0}};
+
+// Of every stochastic draw here.
+constexpr std::uint64_t kSeed = 9;
+constexpr std::uint32_t kTensor = 4;
+constexpr ops::DrawPlace kPlace{.step = 6, .first_element = 1'000};
 
 class NarrowAccumulator : public OnEveryIsa {};
 
@@ -34,7 +40,7 @@ void expect_gemm(const kernels::KernelTable& table, const Format& format, std::s
   SCOPED_TRACE(testing::Message() << to_string(format) << '/' << format.chunk << ", " << m << " x " << n << " x " << k);
   const auto a = reals<T>(m * k, 1), b = reals<T>(k * n, 2), bias = reals<T>(n, 3);
   std::vector<T> c(m * n, -7);
-  const auto op = ops::Gemm<T>::create(table, *Accumulator<T>::create(format, table));
+  const auto op = ops::Gemm<T>::create(table, *Accumulator<T>::create(format, table, kSeed, kTensor));
   Team::create(threads)->run([&](Worker& worker) {
     op->run(worker,
             {.m = m,
@@ -47,12 +53,15 @@ void expect_gemm(const kernels::KernelTable& table, const Format& format, std::s
              .b_stride = n,
              .bias = bias.data(),
              .c = c.data(),
-             .c_stride = n},
+             .c_stride = n,
+             .product = ops::Product::kBackwardData,
+             .draws = kPlace},
             [](T* y, std::size_t count, std::size_t) {
               for (std::size_t i = 0; i < count; ++i) y[i] = -y[i];
             });
   });
   AccumulatorOracle<T> oracle(format);
+  oracle.draw_from(kSeed, kPlace.step, kTensor, 1);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < n; ++j) {
       std::vector<T> left, right;
@@ -60,7 +69,9 @@ void expect_gemm(const kernels::KernelTable& table, const Format& format, std::s
         left.push_back(a[p * m + i]);
         right.push_back(b[p * n + j]);
       }
-      ASSERT_EQ(-c[i * n + j], oracle.chain(oracle.rounded(bias[j]), left, right)) << "at [" << i << ", " << j << "]";
+      const std::uint64_t element = kPlace.first_element + i * n + j;
+      ASSERT_EQ(-c[i * n + j], oracle.chain(oracle.rounded(bias[j], element), left, right, element))
+          << "at [" << i << ", " << j << "]";
     }
 }
 
@@ -80,7 +91,8 @@ struct Job {
       : c(config),
         batch(images),
         format(accumulator),
-        conv(std::move(*ops::Conv2d<float>::create(config, table, *Accumulator<float>::create(format, table)))) {
+        conv(std::move(
+            *ops::Conv2d<float>::create(config, table, *Accumulator<float>::create(format, table, kSeed, kTensor)))) {
     x = reals<float>(batch * c.height * c.width * c.in_channels, 1);
     weights = reals<float>(c.kernel_height * c.kernel_width * c.in_channels / c.groups * c.out_channels, 2);
     bias = reals<float>(c.out_channels, 3);
@@ -100,9 +112,9 @@ struct Job {
     Team::create(threads)->run([&](Worker& worker) {
       const ops::Scratch<float> scratch{mine.data() + each * static_cast<std::size_t>(worker.index), guarded.data()};
       conv.transpose_weights(worker, weights.data(), turned.data());
-      conv.forward(worker, batch, x.data(), weights.data(), bias.data(), y.data(), scratch, {});
-      conv.backward_weights(worker, batch, x.data(), dz.data(), dweights.data(), dbias.data(), scratch);
-      conv.backward_data(worker, batch, dz.data(), turned.data(), dx.data(), scratch, {});
+      conv.forward(worker, batch, x.data(), weights.data(), bias.data(), y.data(), scratch, {}, kPlace);
+      conv.backward_weights(worker, batch, x.data(), dz.data(), dweights.data(), dbias.data(), scratch, kPlace);
+      conv.backward_data(worker, batch, dz.data(), turned.data(), dx.data(), scratch, {}, kPlace);
     });
   }
 
@@ -136,6 +148,7 @@ struct Job {
   }
 
   void expect_forward(AccumulatorOracle<float>& oracle) {
+    oracle.draw_from(kSeed, kPlace.step, kTensor, 0);
     std::size_t at = 0;
     for (std::size_t b = 0; b < batch; ++b)
       for (std::size_t oy = 0; oy < conv.output_height(); ++oy)
@@ -149,11 +162,13 @@ struct Job {
                                         o / group_outputs() * group_inputs() + i));
                   right.push_back(weight(r, s, i, o));
                 }
-            ASSERT_EQ(y[at], oracle.chain(oracle.rounded(bias[o]), left, right)) << "y[" << at << "]";
+            const std::uint64_t element = kPlace.first_element + at;
+            ASSERT_EQ(y[at], oracle.chain(oracle.rounded(bias[o], element), left, right, element)) << "y[" << at << "]";
           }
   }
 
   void expect_backward_data(AccumulatorOracle<float>& oracle) {
+    oracle.draw_from(kSeed, kPlace.step, kTensor, 1);
     std::size_t at = 0;
     for (std::size_t b = 0; b < batch; ++b)
       for (std::size_t iy = 0; iy < c.height; ++iy)
@@ -171,7 +186,7 @@ struct Job {
                   left.push_back(spread(b, row, col, g * group_outputs() + j));
                   right.push_back(weight(r, s, channel % group_inputs(), g * group_outputs() + j));
                 }
-            ASSERT_EQ(dx[at], oracle.chain(0, left, right)) << "dx[" << at << "]";
+            ASSERT_EQ(dx[at], oracle.chain(0, left, right, kPlace.first_element + at)) << "dx[" << at << "]";
           }
   }
 
@@ -191,11 +206,14 @@ struct Job {
                                     o / group_outputs() * group_inputs() + i));
               right.push_back(dz[((b * conv.output_height() + oy) * conv.output_width() + ox) * c.out_channels + o]);
             }
-        sums.push_back(oracle.chain(0, left, right));
+        oracle.draw_from(kSeed, kPlace.step, kTensor, 2);
+        sums.push_back(oracle.chain(0, left, right, kPlace.first_element + chunk * weights.size() + w));
       }
+      oracle.draw_from(kSeed, kPlace.step, kTensor, 3);
       for (std::size_t step = 1; step < chunks; step *= 2)
         for (std::size_t chunk = 0; chunk + step < chunks; chunk += 2 * step)
-          sums[chunk] = oracle.sum(sums[chunk], sums[chunk + step]);
+          sums[chunk] =
+              oracle.sum(sums[chunk], sums[chunk + step], kPlace.first_element + (chunk + step) * weights.size() + w);
       ASSERT_EQ(dweights[w], sums.empty() ? 0 : sums[0]) << "dweights[" << w << "]";
     }
   }

@@ -200,7 +200,8 @@ TEST(Engine, GivesTheSameBytesForAnyNumberOfThreads) {
   for (const char* precision :
        {"all=fp32", "all=fp64", "all=e5m2:sr, m=bf16:sr", "all=fx4.8, e=fx2.14, g=fx2.14, m=fx4.12:sr",
         "all=dfx10, m=dfx14:sr", "w=int4, a=uint8, e=bf16", "w=b1, a=fx3.5", "w=t2, all=fp16, w=t2", "acc=f6.5",
-        "all=fx4.8, acc=fx6.8:wrap, conv*.acc=fx8.12/7", "all=fx8.56:sr", "all=dfx60, a=fp32"}) {
+        "all=fx4.8, acc=fx6.8:wrap, conv*.acc=fx8.12/7", "all=fx8.56:sr", "all=dfx60, a=fp32", "acc=f6.5:sr",
+        "all=fx4.8, acc=fx6.8:sr16:wrap, conv*.acc=e5m2:sr8/7"}) {
     SCOPED_TRACE(precision);
     const auto after_steps = [&](int threads) {
       const auto engine = engine_of(config_of(
@@ -235,7 +236,8 @@ TEST(Engine, GathersStatisticsWithoutChangingABit) {
 }
 
 TEST(Engine, AllocatesNothingInAStep) {
-  for (const char* precision : {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8", "acc=e4m3", "all=fx8.56:sr"}) {
+  for (const char* precision :
+       {"all=fp32", "all=dfx8, m=fx4.12:sr", "w=b1, a=int8", "acc=e4m3", "acc=e5m2:sr8/16", "all=fx8.56:sr"}) {
     const auto engine =
         engine_of(config_of("8x8x1 - conv 4 3x3 pad 1 relu - maxpool 2 - batchnorm - fc 10", precision, 8, 2));
     const Samples samples(*engine, 8);
@@ -291,7 +293,7 @@ TEST(Engine, CountsTheUpdatesThatRoundingLoses) {
 }
 
 TEST(Engine, InfersTheSameForAnyBatch) {
-  const auto engine = engine_of(config_of("6x6x1 - conv 3 3x3 relu - fc 5", "all=e5m2:sr", 9));
+  const auto engine = engine_of(config_of("6x6x1 - conv 3 3x3 relu - fc 5", "all=e5m2:sr, acc=f6.5:sr16", 9));
   const Samples samples(*engine, 9);
   const auto team = Team::create(2);
   const auto outputs_with = [&](std::size_t batch) {
@@ -365,8 +367,8 @@ TEST(Engine, LeavesValuesOfTheAccumulatorsFormat) {
 }
 
 TEST(Engine, LearnsWithNarrowAccumulators) {
-  for (const char* precision :
-       {"acc=f6.5", "all=f6.5, m=fp32, acc=f6.5", "acc=fx6.6", "acc=e4m3/16", "all=fp64, acc=f6.5"}) {
+  for (const char* precision : {"acc=f6.5", "all=f6.5, m=fp32, acc=f6.5", "acc=fx6.6", "acc=e4m3/16",
+                                "all=fp64, acc=f6.5", "acc=f5.3:sr", "acc=e5m2:sr8/16", "acc=fx4.4:sr"}) {
     const auto engine = engine_of(
         config_of("8x8x1 - conv 4 3x3 pad 1 relu - conv 4 3x3 depthwise relu - fc 12 relu - fc 4", precision, 12));
     const Samples samples(*engine, 12);
@@ -383,10 +385,9 @@ TEST(Engine, RefusesWhatItCannotCompute) {
             "--precision: \"conv9.w=int4\": no layer is called 'conv9', there are input, fc1");
   EXPECT_EQ(refusal(config_of("5 - fc 4", "acc=int8")),
             "--precision: fc1.acc=int8: no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
-  EXPECT_EQ(
-      refusal(config_of("5 - fc 4 - fc 3", "fc2.acc=f6.5:sr")),
-      "--precision: fc2.acc=f6.5:sr: an accumulator would draw a random word for every product, which this version "
-      "does not; expected one of rne rna rtz rup rdn odd");
+  EXPECT_EQ(refusal(config_of("5 - fc 4 - fc 3", "fc2.acc=fp32:sr")),
+            "--precision: fc2.acc=fp32:sr: 24 significant and 32 random bits, expected at most 53 together of an "
+            "accumulator, as with sr29");
 }
 
 }  // namespace

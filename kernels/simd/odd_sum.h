@@ -1,4 +1,5 @@
-// kernels/simd/odd_sum.h: sums and products that are rounded to odd, so that rounding them again is harmless.
+// kernels/simd/odd_sum.h: sums and products that are rounded to odd, so that rounding them again is harmless, or toward
+// zero, so that cutting them again is.
 //
 // Rounding to odd: an exact value stays; any other becomes that neighbour whose last bit is 1. The last bit then says
 // "there is more", and rounding on to a format of at least two bits less gives what rounding the exact value would
@@ -29,16 +30,16 @@ inline constexpr OddFrom kOddFrom =
     OddFrom::kErrors;
 #endif
 
-enum class Toward : unsigned char { kNearest, kPositive };
+enum class Toward : unsigned char { kNearest, kPositive, kZero };
 
 /// While it lives, operations that name no direction round in this one. What means to stands in a function that is not
 /// inlined: compilers do not know that arithmetic depends on the environment.
 template <class Arch, Toward kToward>
 class Rounding;
 
-/// A sum rounded to odd, of which a rounding takes the parts it needs.
+/// A sum in a lane, of which a rounding takes the parts it needs.
 template <class L, class Arch>
-struct OddValue {
+struct LaneSum {
   using Vector = xsimd::batch<L, Arch>;
 
   Vector value() const noexcept { return x; }
@@ -53,19 +54,19 @@ struct OddValue {
 // that of nearest-even arithmetic.
 #ifdef __AVX512F__
 template <class Arch>
-inline OddValue<float, Arch> odd_of(xsimd::batch<float, Arch> up, xsimd::batch<float, Arch> down) noexcept {
+inline LaneSum<float, Arch> odd_of(xsimd::batch<float, Arch> up, xsimd::batch<float, Arch> down) noexcept {
   return {_mm512_mask_blend_ps(_mm512_test_epi32_mask(_mm512_castps_si512(down), _mm512_set1_epi32(1)), up, down)};
 }
 
 template <class Arch>
-inline OddValue<double, Arch> odd_of(xsimd::batch<double, Arch> up, xsimd::batch<double, Arch> down) noexcept {
+inline LaneSum<double, Arch> odd_of(xsimd::batch<double, Arch> up, xsimd::batch<double, Arch> down) noexcept {
   return {_mm512_mask_blend_pd(_mm512_test_epi64_mask(_mm512_castpd_si512(down), _mm512_set1_epi64(1)), up, down)};
 }
 
 /// a * b + c rounded to odd.
 template <class T, class Arch>
-inline OddValue<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
-                                          xsimd::batch<T, Arch> c) noexcept {
+inline LaneSum<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b,
+                                         xsimd::batch<T, Arch> c) noexcept {
   constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
   if constexpr (std::is_same_v<T, float>)
     return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_fmadd_round_ps(a, b, c, kUp)),
@@ -77,7 +78,7 @@ inline OddValue<T, Arch> odd_multiply_add(xsimd::batch<T, Arch> a, xsimd::batch<
 
 /// a + b rounded to odd.
 template <class T, class Arch>
-inline OddValue<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
+inline LaneSum<T, Arch> odd_add(xsimd::batch<T, Arch> a, xsimd::batch<T, Arch> b) noexcept {
   constexpr int kUp = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC, kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
   if constexpr (std::is_same_v<T, float>)
     return odd_of<Arch>(xsimd::batch<T, Arch>(_mm512_add_round_ps(a, b, kUp)),
@@ -96,7 +97,9 @@ class Rounding {
   Rounding& operator=(const Rounding&) = delete;
 
  private:
-  static constexpr unsigned kBits = kToward == Toward::kNearest ? _MM_ROUND_NEAREST : _MM_ROUND_UP;
+  static constexpr unsigned kBits = kToward == Toward::kNearest ? _MM_ROUND_NEAREST
+                                    : kToward == Toward::kPositive ? _MM_ROUND_UP
+                                                                   : _MM_ROUND_TOWARD_ZERO;
   unsigned before_;
 };
 
@@ -164,6 +167,50 @@ inline xsimd::batch<L, Arch> odd_sum(xsimd::batch<L, Arch> a, xsimd::batch<L, Ar
   return as_value<L>((as_bits(two.sum) - is_beyond) | more);
 }
 
+/// The sum rounded toward zero.
+template <class L, class Arch>
+inline xsimd::batch<L, Arch> cut_sum(xsimd::batch<L, Arch> a, xsimd::batch<L, Arch> b) noexcept {
+  using Vector = xsimd::batch<L, Arch>;
+  using Bits = xsimd::batch<WordOf<L>, Arch>;
+  const TwoSum<L, Arch> two(a, b);
+  const Vector zero(L{0}), last_bit = as_value<L>(Bits(WordOf<L>{1}));
+  const Bits more = as_bits(xsimd::select((two.error < zero) | (two.error > zero), last_bit, zero));
+  const Bits is_beyond = (as_bits(two.sum ^ two.error) >> (8 * static_cast<int>(sizeof(L)) - 1)) & more;
+  return as_value<L>(as_bits(two.sum) - is_beyond);
+}
+
+/// a + b rounded toward zero. kInEnvironment: while Rounding<Arch, Toward::kZero> lives.
+template <bool kInEnvironment, class L, class Arch>
+inline xsimd::batch<L, Arch> add_toward_zero(xsimd::batch<L, Arch> a, xsimd::batch<L, Arch> b) noexcept {
+#ifdef __AVX512F__
+  constexpr int kCut = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
+  if constexpr (std::is_same_v<L, float>)
+    return _mm512_add_round_ps(a, b, kCut);
+  else
+    return _mm512_add_round_pd(a, b, kCut);
+#else
+  if constexpr (kInEnvironment)
+    return a + b;
+  else
+    return cut_sum(a, b);
+#endif
+}
+
+/// a * b + c rounded toward zero, where the instruction or the environment can.
+template <class L, class Arch>
+inline xsimd::batch<L, Arch> multiply_add_toward_zero(xsimd::batch<L, Arch> a, xsimd::batch<L, Arch> b,
+                                                      xsimd::batch<L, Arch> c) noexcept {
+#ifdef __AVX512F__
+  constexpr int kCut = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
+  if constexpr (std::is_same_v<L, float>)
+    return _mm512_fmadd_round_ps(a, b, c, kCut);
+  else
+    return _mm512_fmadd_round_pd(a, b, c, kCut);
+#else
+  return multiply_add(a, b, c);
+#endif
+}
+
 /// a * b = product + error exactly, for numbers whose product is finite; where it is below 2^-900 and not zero it is
 /// replaced by 2^-900, and where it is at least 2^960 by that, without an error: an accumulator cannot tell, because
 /// its smallest value is above 2^-570 and its largest below 2^520. What is infinite or NaN among a and b stays so.
@@ -194,7 +241,7 @@ struct ExactProduct {
 };
 
 /// a + b + c = high + low, high the nearest to a + (b + c rounded), low what is missing, rounded to odd. Then high +
-/// low rounded, to nearest or to odd, is the exact sum rounded so (Boldo and Melquiond, as above).
+/// low rounded, to nearest, to odd or toward zero, is the exact sum rounded so (Boldo and Melquiond, as above).
 template <class Arch>
 struct ThreeSum {
   using Vector = xsimd::batch<double, Arch>;

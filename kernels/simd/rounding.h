@@ -294,6 +294,28 @@ inline void store_from_double(T* to, xsimd::batch<double, Arch> value) noexcept 
 #endif
 }
 
+/// The lower or upper half of float lanes as doubles, and both together again (rounded as the environment says).
+#if defined(__AVX512F__) || defined(__AVX2__)
+template <bool kUpper, class Arch>
+inline xsimd::batch<double, Arch> half_as_double(xsimd::batch<float, Arch> value) noexcept {
+#ifdef __AVX512F__
+  return _mm512_cvtps_pd(_mm512_extractf32x8_ps(value, kUpper ? 1 : 0));
+#else
+  return _mm256_cvtps_pd(_mm256_extractf128_ps(value, kUpper ? 1 : 0));
+#endif
+}
+
+template <class Arch>
+inline xsimd::batch<float, Arch> halves_as_float(xsimd::batch<double, Arch> lower,
+                                                 xsimd::batch<double, Arch> upper) noexcept {
+#ifdef __AVX512F__
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(lower)), _mm512_cvtpd_ps(upper), 1);
+#else
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(lower)), _mm256_cvtpd_ps(upper), 1);
+#endif
+}
+#endif
+
 /// The value as T holds it.
 template <class T, class Arch>
 inline xsimd::batch<double, Arch> rounded_to(xsimd::batch<double, Arch> value) noexcept {

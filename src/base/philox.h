@@ -4,6 +4,16 @@
 //   counter = (element / 4 low, element / 4 high, step, purpose << 24 | tensor)        element takes word (element mod
 //   4)
 //
+// An accumulator that is rounded stochastically draws for each rounding of each sum, which is a number more than a
+// counter has room for. So each product of a layer has a stream of its own:
+//
+//   key     = words 0 and 1 of the block (product, 0, step, kAccumulating << 24 | tensor) under the seed
+//   counter = (element low, element high, rounding / D low, rounding / D high)
+//
+// product: ops::Product. element: index of the sum in the result. rounding: 0 is that of the bias, 1, 2, ... follow the
+// products, or the chunks of them. D: a block has 4 draws of 32 bits, 8 of 16 or 16 of 8, whatever suffices for the K
+// of srK; draw d is the upper part of word d / (D / 4) first.
+//
 // So any part of any tensor can be drawn by anybody, in any order, and nothing but the seed and the step needs to be
 // saved. The layout is part of the model file's format. Source: J. Salmon et al., "Parallel random numbers: as easy as
 // 1, 2, 3", SC 2011.
@@ -15,7 +25,7 @@
 
 namespace udnn::base {
 
-enum class Purpose : std::uint8_t { kRounding, kShuffling, kInitialisation, kDropout };
+enum class Purpose : std::uint8_t { kRounding, kShuffling, kInitialisation, kDropout, kAccumulating };
 
 /// Philox4x32-10: ten rounds. Known answers: counter 0, key 0 gives 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,

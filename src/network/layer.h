@@ -54,7 +54,7 @@ struct LayerSetting {
   std::size_t batch = 0;  ///< the largest
   int workers = 1;        ///< the most
   std::uint64_t seed = 0;
-  std::uint32_t tensor = 0;                ///< id of its own draws (dropout)
+  std::uint32_t tensor = 0;                ///< id of its own draws (dropout, accumulators)
   bool training = true;                    ///< false: backward() is never called
   std::optional<Format> accumulator = {};  ///< of the layer's products; none: the carrier
 };

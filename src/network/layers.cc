@@ -50,7 +50,7 @@ std::vector<Parameter<T>> gain_and_bias(const LayerSpec& spec) {
 template <class T>
 Result<ops::Accumulator<T>> accumulator_of(const LayerSetting& setting, const kernels::KernelTable& table) {
   if (!setting.accumulator) return ops::Accumulator<T>();
-  return ops::Accumulator<T>::create(*setting.accumulator, table);
+  return ops::Accumulator<T>::create(*setting.accumulator, table, setting.seed, setting.tensor);
 }
 
 // Scratch of an op: a part for each worker, and one for all.
@@ -103,7 +103,9 @@ class FcLayer final : public Layer<T> {
                .b_stride = outputs_,
                .bias = bias(),
                .c = z,
-               .c_stride = outputs_},
+               .c_stride = outputs_,
+               .product = ops::Product::kForward,
+               .draws = {pass.step, pass.first_sample * outputs_}},
               finish);
   }
 
@@ -119,7 +121,9 @@ class FcLayer final : public Layer<T> {
                .b = dz,
                .b_stride = outputs_,
                .c = weights().gradient.data(),
-               .c_stride = outputs_},
+               .c_stride = outputs_,
+               .product = ops::Product::kBackwardWeights,
+               .draws = {pass.step}},
               {});
     if (has_bias()) ops::column_sums(worker, dz, pass.batch, outputs_, this->parameters_[1].gradient.data());
     if (dx == nullptr) return;
@@ -133,7 +137,9 @@ class FcLayer final : public Layer<T> {
                .b = transposed_.data(),
                .b_stride = inputs_,
                .c = dx,
-               .c_stride = inputs_},
+               .c_stride = inputs_,
+               .product = ops::Product::kBackwardData,
+               .draws = {pass.step, pass.first_sample * inputs_}},
               finish);
   }
 
@@ -179,7 +185,7 @@ class ConvLayer final : public Layer<T> {
                                         .groups = spec.groups},
                                        table, *accumulator);
     if (!conv) return conv.error();
-    auto layer = std::make_unique<ConvLayer>(std::move(*conv));
+    auto layer = std::make_unique<ConvLayer>(std::move(*conv), spec.in.size(), spec.out.size());
     const std::size_t in_channels = spec.in.channels / spec.groups;
     layer->parameters_.push_back(
         parameter<T>(spec, "weights", {spec.kernel_height, spec.kernel_width, in_channels, spec.out.channels}, true));
@@ -195,21 +201,24 @@ class ConvLayer final : public Layer<T> {
     return Made<T>(std::move(layer));
   }
 
-  explicit ConvLayer(ops::Conv2d<T> conv) : conv_(std::move(conv)) {}
+  ConvLayer(ops::Conv2d<T> conv, std::size_t inputs, std::size_t outputs)
+      : conv_(std::move(conv)), inputs_(inputs), outputs_(outputs) {}
 
   void forward(Worker& worker, const Pass& pass, const T* x, T* z, ops::Finish<T> finish) noexcept override {
     const auto& parameters = this->parameters_;
     conv_.forward(worker, pass.batch, x, parameters[0].used(), parameters.size() > 1 ? parameters[1].used() : nullptr,
-                  z, scratch_.of(worker), finish);
+                  z, scratch_.of(worker), finish, {pass.step, pass.first_sample * outputs_});
   }
 
   void backward(Worker& worker, const Pass& pass, const T* x, const T* dz, T* dx,
                 ops::Finish<T> finish) noexcept override {
     auto& parameters = this->parameters_;
     conv_.backward_weights(worker, pass.batch, x, dz, parameters[0].gradient.data(),
-                           parameters.size() > 1 ? parameters[1].gradient.data() : nullptr, scratch_.of(worker));
+                           parameters.size() > 1 ? parameters[1].gradient.data() : nullptr, scratch_.of(worker),
+                           {pass.step});
     if (dx != nullptr)
-      conv_.backward_data(worker, pass.batch, dz, backward_weights_.data(), dx, scratch_.of(worker), finish);
+      conv_.backward_data(worker, pass.batch, dz, backward_weights_.data(), dx, scratch_.of(worker), finish,
+                          {pass.step, pass.first_sample * inputs_});
   }
 
   void weights_changed(Worker& worker) noexcept override {
@@ -219,6 +228,7 @@ class ConvLayer final : public Layer<T> {
 
  private:
   ops::Conv2d<T> conv_;
+  std::size_t inputs_, outputs_;  // elements of one sample
   base::AlignedArray<T> backward_weights_;
   ScratchRoom<T> scratch_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/base/philox.h"
 #include "src/base/refusal.h"
 #include "src/numbers/quantizer.h"
 
@@ -25,6 +26,8 @@ struct Limits {
 constexpr Limits kFloatLimits{"float", 22, 8, 126};
 constexpr int kWrappedBits = 47;  // sums of codes that wrap have up to three bits more before they do
 constexpr Limits kDoubleLimits{"double", 51, 10, 500};
+// Lanes hold the random bits below the significant ones, and those three of sums that wrap.
+constexpr int kStochasticBits = 53, kStochasticWrappedBits = 49;
 
 bool is_fixed(const Format& format) noexcept {
   return format.family == Family::kFixed || format.family == Family::kUnsignedFixed;
@@ -44,10 +47,6 @@ Status accepts(const Format& format, const Limits& limits) {
   const bool is_float = format.family == Family::kFloat || format.family == Family::kOcpFloat;
   if (!is_float && !is_fixed(format))
     return refused(format, "no accumulator: the running sum of a product is fE.M, e4m3, fxI.F or ufxI.F");
-  if (format.rounding == Rounding::kStochastic)
-    return refused(format,
-                   "an accumulator would draw a random word for every product, which this version does not; expected "
-                   "one of rne rna rtz rup rdn odd");
   const FormatTraits t = traits(format);
   const bool wraps = is_fixed(format) && format.overflow == Overflow::kWrap;
   const int most_bits = wraps ? std::min(limits.significant_bits, kWrappedBits) : limits.significant_bits;
@@ -55,6 +54,13 @@ Status accepts(const Format& format, const Limits& limits) {
     return base::refusal(StatusCode::kUnsupported,
                          "{}: {} significant bits, expected at most {} of an accumulator in the {} carrier",
                          to_string(format), t.significant_bits, most_bits, limits.carrier);
+  const int most_together = wraps ? kStochasticWrappedBits : kStochasticBits;
+  if (format.rounding == Rounding::kStochastic && t.significant_bits + format.random_bits > most_together)
+    return base::refusal(StatusCode::kUnsupported,
+                         "{}: {} significant and {} random bits, expected at most {} together of an accumulator, as "
+                         "with sr{}",
+                         to_string(format), t.significant_bits, format.random_bits, most_together,
+                         most_together - t.significant_bits);
   if (is_float && format.mantissa_bits == 0)
     return refused(format, "no mantissa bits, expected at least 1 of an accumulator");
   // A sum that rounding to odd made the largest float may be one that would overflow in f8.M, or not.
@@ -82,6 +88,8 @@ AccumulatorMode mode_of(Rounding rounding) noexcept {
       return AccumulatorMode::kNearestAway;
     case Rounding::kToOdd:
       return AccumulatorMode::kToOdd;
+    case Rounding::kStochastic:
+      return AccumulatorMode::kStochastic;
     default:
       return AccumulatorMode::kDirected;
   }
@@ -92,6 +100,7 @@ AccumulatorGrid grid_of(const Format& format) noexcept {
   AccumulatorGrid grid;
   grid.steps_on[0] = format.rounding == Rounding::kUp;
   grid.steps_on[1] = format.rounding == Rounding::kDown;
+  grid.random_bits = format.random_bits;
   if (is_fixed(format)) {
     grid.unit = std::ldexp(1.0, -format.fraction_bits);
     grid.inverse = std::ldexp(1.0, format.fraction_bits);
@@ -117,7 +126,8 @@ bool accumulates_in_float(const Format& format) {
 }
 
 template <class T>
-Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernels::KernelTable& table) {
+Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernels::KernelTable& table,
+                                              std::uint64_t seed, std::uint32_t tensor) {
   if (std::is_same_v<T, kernels::Wide>)
     return base::refusal(StatusCode::kUnsupported,
                          "{}: no narrow accumulator beside formats of more than 53 significant bits, expected none",
@@ -128,6 +138,8 @@ Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernel
   if (Status status = accepts(format, kIsDouble ? kDoubleLimits : kFloatLimits); !status.ok()) return status;
   made.grid_ = grid_of(format);
   made.chunk_ = static_cast<std::size_t>(std::max(format.chunk, 1));
+  made.seed_ = seed;
+  made.tensor_ = tensor;
   const AccumulatorKind kind = !is_fixed(format)                    ? AccumulatorKind::kFloat
                                : format.overflow == Overflow::kWrap ? AccumulatorKind::kFixedWrapped
                                                                     : AccumulatorKind::kFixed;
@@ -137,20 +149,32 @@ Result<Accumulator<T>> Accumulator<T>::create(const Format& format, const kernel
 }
 
 template <class T>
+kernels::AccumulatorDraw Accumulator<T>::draw(Product product, const DrawPlace& place) const noexcept {
+  if (grid_.random_bits == 0) return {};
+  const auto key = base::philox4x32({static_cast<std::uint32_t>(product), 0, place.step,
+                                     static_cast<std::uint32_t>(base::Purpose::kAccumulating) << 24U | tensor_},
+                                    {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)});
+  return {.key = {key[0], key[1]}, .element = place.first_element};
+}
+
+template <class T>
 void Accumulator<T>::run(const kernels::GemmArgs<T>& product, std::size_t rows, bool by_column,
-                         const ChunkState<T>& state) const noexcept {
+                         const ChainState<T>& state, kernels::AccumulatorDraw draw) const noexcept {
+  draw.rounding = 1 + state.products / chunk_;
   run_({.product = product,
         .rows = rows,
         .by_column = by_column,
         .grid = &grid_,
         .chunk = chunk_,
-        .phase = state.phase,
+        .phase = state.products % chunk_,
         .ends = state.ends,
-        .partial = state.partial});
+        .partial = state.partial,
+        .draw = draw});
 }
 
 template <class T>
-void Accumulator<T>::add(std::size_t count, const T* terms, T* sums) const noexcept {
+void Accumulator<T>::add(std::size_t count, const T* terms, T* sums,
+                         const kernels::AccumulatorDraw& draw) const noexcept {
   // A row of one product: 1 * terms, whose chunk ends at once.
   constexpr T kOne{1};
   constexpr std::ptrdiff_t kAtOnce = 0;
@@ -167,7 +191,7 @@ void Accumulator<T>::add(std::size_t count, const T* terms, T* sums) const noexc
        .c_stride = count,
        .cols = count,
        .accumulate = true},
-      1, false, {});
+      1, false, {}, draw);
 }
 
 template class Accumulator<float>;

@@ -215,19 +215,21 @@ struct Conv2d<T>::Plan {
   }
 
   void run(const Sweep& sweep, Worker& worker, std::size_t batch, const T* x, const T* weights, const T* bias, T* y,
-           T* scratch, Finish<T> finish) const noexcept;
-  void run_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
-                 T* y) const noexcept;
-  void accumulate_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
-                        T* y) const noexcept;
+           T* scratch, Finish<T> finish, const kernels::AccumulatorDraw& draw) const noexcept;
+  void run_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias, T* y,
+                 const kernels::AccumulatorDraw& draw) const noexcept;
+  void accumulate_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias, T* y,
+                        kernels::AccumulatorDraw draw) const noexcept;
   kernels::DepthwiseArgs<T> depthwise_args(const Sweep& sweep, const T* source, std::size_t rows, std::size_t first_tap,
                                            std::size_t taps) const noexcept;
-  void add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts, T* scratch) const noexcept;
+  void add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts, T* scratch,
+                   const kernels::AccumulatorDraw& draw) const noexcept;
   void add_block(const T* source, const T* dz, std::size_t rows, T* sums, std::size_t kernel_row, Range vectors,
                  bool accumulate) const noexcept;
   void accumulate_to_sums(const T* source, const T* dz, std::size_t rows, T* sums, std::size_t kernel_row,
-                          Range vectors, bool accumulate, const ChunkState<T>& state) const noexcept;
-  void add_sums(T* sums, const T* terms, Range elements) const noexcept;
+                          Range vectors, bool accumulate, const ChainState<T>& state,
+                          const kernels::AccumulatorDraw& draw) const noexcept;
+  void add_sums(T* sums, const T* terms, Range elements, kernels::AccumulatorDraw draw) const noexcept;
 
   // Columns of one group in panels of equal vectors.
   struct Panels {
@@ -313,15 +315,18 @@ std::size_t Conv2d<T>::shared_scratch(std::size_t batch) const noexcept {
 
 template <class T>
 void Conv2d<T>::Plan::run(const Sweep& sweep, Worker& worker, std::size_t batch, const T* x, const T* weights,
-                          const T* bias, T* y, T* scratch, Finish<T> finish) const noexcept {
+                          const T* bias, T* y, T* scratch, Finish<T> finish,
+                          const kernels::AccumulatorDraw& draw) const noexcept {
   const std::size_t blocks = sweep.blocks(), row_size = sweep.out_width * sweep.out_channels;
   const Range mine = worker.share(batch * blocks);
   for (std::size_t i = mine.begin; i < mine.end; ++i) {
     const std::size_t image = i / blocks;
     const Range rows = sweep.block(i % blocks);
     const std::size_t first = image * sweep.out_size() + rows.begin * row_size;
-    run_block(sweep, sweep.source(x + image * sweep.image_size(), rows, scratch), rows.size(), weights, bias,
-              y + first);
+    kernels::AccumulatorDraw here = draw;
+    here.element += first;
+    run_block(sweep, sweep.source(x + image * sweep.image_size(), rows, scratch), rows.size(), weights, bias, y + first,
+              here);
     if (finish) finish(y + first, rows.size() * row_size, first);
   }
   worker.barrier();
@@ -330,8 +335,8 @@ void Conv2d<T>::Plan::run(const Sweep& sweep, Worker& worker, std::size_t batch,
 // `rows` rows of the output, y its first; source is what their windows slide over.
 template <class T>
 void Conv2d<T>::Plan::run_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights, const T* bias,
-                                T* y) const noexcept {
-  if (!accumulator.is_carrier()) return accumulate_block(sweep, source, rows, weights, bias, y);
+                                T* y, const kernels::AccumulatorDraw& draw) const noexcept {
+  if (!accumulator.is_carrier()) return accumulate_block(sweep, source, rows, weights, bias, y, draw);
   if (depthwise != nullptr)
     return depthwise->forward(depthwise_args(sweep, source, rows, 0, sweep.offsets.size()), weights, bias, y);
   const std::size_t pixel = sweep.stride * sweep.strip.channels, group_cols = sweep.out_channels / sweep.groups;
@@ -369,10 +374,14 @@ void Conv2d<T>::Plan::run_block(const Sweep& sweep, const T* source, std::size_t
 // with an A of its own.
 template <class T>
 void Conv2d<T>::Plan::accumulate_block(const Sweep& sweep, const T* source, std::size_t rows, const T* weights,
-                                       const T* bias, T* y) const noexcept {
+                                       const T* bias, T* y, kernels::AccumulatorDraw draw) const noexcept {
   const std::size_t groups = depthwise != nullptr ? 1 : sweep.groups, group_cols = sweep.out_channels / groups;
+  const std::uint64_t first_element = draw.element;
+  draw.element_stride = sweep.out_channels;
   for (std::size_t g = 0; g < groups; ++g)
-    for (std::size_t row = 0; row < rows; ++row)
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t at = row * sweep.out_width * sweep.out_channels + g * group_cols;
+      draw.element = first_element + at;
       accumulator.run({.k_depth = sweep.k_depth,
                        .k_outer = sweep.offsets.size(),
                        .offsets = sweep.offsets.data(),
@@ -383,11 +392,12 @@ void Conv2d<T>::Plan::accumulate_block(const Sweep& sweep, const T* source, std:
                        .b = weights + g * group_cols,
                        .b_stride = sweep.out_channels,
                        .bias = bias == nullptr ? nullptr : bias + g * group_cols,
-                       .c = y + row * sweep.out_width * sweep.out_channels + g * group_cols,
+                       .c = y + at,
                        .c_stride = sweep.out_channels,
                        .cols = group_cols,
                        .accumulate = false},
-                      sweep.out_width, depthwise != nullptr, {});
+                      sweep.out_width, depthwise != nullptr, {}, draw);
+    }
 }
 
 template <class T>
@@ -405,8 +415,9 @@ kernels::DepthwiseArgs<T> Conv2d<T>::Plan::depthwise_args(const Sweep& sweep, co
 
 template <class T>
 void Conv2d<T>::forward(Worker& worker, std::size_t batch, const T* x, const T* weights, const T* bias, T* y,
-                        Scratch<T> scratch, Finish<T> finish) const noexcept {
-  plan_->run(plan_->forward, worker, batch, x, weights, bias, y, scratch.mine, finish);
+                        Scratch<T> scratch, Finish<T> finish, const DrawPlace& draws) const noexcept {
+  plan_->run(plan_->forward, worker, batch, x, weights, bias, y, scratch.mine, finish,
+             plan_->accumulator.draw(Product::kForward, draws));
 }
 
 template <class T>
@@ -426,17 +437,18 @@ void Conv2d<T>::transpose_weights(Worker& worker, const T* weights, T* backward_
 
 template <class T>
 void Conv2d<T>::backward_data(Worker& worker, std::size_t batch, const T* dz, const T* backward_weights, T* dx,
-                              Scratch<T> scratch, Finish<T> finish) const noexcept {
-  plan_->run(plan_->backward, worker, batch, dz, backward_weights, nullptr, dx, scratch.mine, finish);
+                              Scratch<T> scratch, Finish<T> finish, const DrawPlace& draws) const noexcept {
+  plan_->run(plan_->backward, worker, batch, dz, backward_weights, nullptr, dx, scratch.mine, finish,
+             plan_->accumulator.draw(Product::kBackwardData, draws));
 }
 
 // The rows of the window with all panels of output channels, in one order, are the parts of dweights.
 template <class T>
-void Conv2d<T>::Plan::add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts,
-                                  T* scratch) const noexcept {
+void Conv2d<T>::Plan::add_to_sums(std::size_t image_count, const T* x, const T* dz, T* sums, Range parts, T* scratch,
+                                  const kernels::AccumulatorDraw& draw) const noexcept {
   const Panels all = panels(group_outputs());
   const std::size_t blocks = forward.blocks(), all_blocks = image_count * blocks;
-  ChunkState<T> state{.phase = 0, .ends = false, .partial = sums + weights() + c.out_channels};
+  ChainState<T> state{.products = 0, .ends = false, .partial = sums + weights() + c.out_channels};
   for (std::size_t i = 0; i < all_blocks; ++i) {
     const Range rows = forward.block(i % blocks);
     const T* const source = forward.source(x + i / blocks * forward.image_size(), rows, scratch);
@@ -447,9 +459,9 @@ void Conv2d<T>::Plan::add_to_sums(std::size_t image_count, const T* x, const T* 
       if (accumulator.is_carrier())
         add_block(source, block_dz, rows.size(), sums, part / all.count, vectors, i != 0);
       else
-        accumulate_to_sums(source, block_dz, rows.size(), sums, part / all.count, vectors, i != 0, state);
+        accumulate_to_sums(source, block_dz, rows.size(), sums, part / all.count, vectors, i != 0, state, draw);
     }
-    state.phase = (state.phase + rows.size() * forward.out_width) % accumulator.chunk();
+    state.products += rows.size() * forward.out_width;
   }
 }
 
@@ -493,14 +505,18 @@ void Conv2d<T>::Plan::add_block(const T* source, const T* dz, std::size_t rows, 
 template <class T>
 void Conv2d<T>::Plan::accumulate_to_sums(const T* source, const T* dz, std::size_t rows, T* sums,
                                          std::size_t kernel_row, Range vectors, bool accumulate,
-                                         const ChunkState<T>& state) const noexcept {
+                                         const ChainState<T>& state,
+                                         const kernels::AccumulatorDraw& draw) const noexcept {
   const std::size_t pieces = forward.offsets.size() / c.kernel_height, first = kernel_row * pieces;
   const Panels all = panels(group_outputs());
   const auto product = [&](std::size_t piece, std::size_t height, std::size_t stride, std::size_t in, std::size_t out,
                            std::size_t cols) {
     const std::size_t at = piece * forward.k_depth * c.out_channels + out;
-    ChunkState<T> here = state;
+    ChainState<T> here = state;
     here.partial += at;
+    kernels::AccumulatorDraw draw_here = draw;
+    draw_here.element += at;
+    draw_here.element_stride = c.out_channels;
     accumulator.run({.k_depth = forward.out_width,
                      .k_outer = rows,
                      .offsets = row_offsets.data(),
@@ -514,7 +530,7 @@ void Conv2d<T>::Plan::accumulate_to_sums(const T* source, const T* dz, std::size
                      .c_stride = c.out_channels,
                      .cols = cols,
                      .accumulate = accumulate},
-                    height, depthwise != nullptr, here);
+                    height, depthwise != nullptr, here, draw_here);
   };
   // Depthwise, the pieces of a row of the window are its columns, side by side, and one product has them all.
   if (depthwise != nullptr) return product(first, pieces, c.dilation * c.in_channels, 0, 0, c.out_channels);
@@ -524,31 +540,34 @@ void Conv2d<T>::Plan::accumulate_to_sums(const T* source, const T* dz, std::size
               all.width(vectors));
 }
 
-// sums += terms, where dweights ends and dbias begins.
+// sums += terms, where dweights ends and dbias begins. draw: of the first term of all.
 template <class T>
-void Conv2d<T>::Plan::add_sums(T* sums, const T* terms, Range elements) const noexcept {
+void Conv2d<T>::Plan::add_sums(T* sums, const T* terms, Range elements, kernels::AccumulatorDraw draw) const noexcept {
   const std::size_t rounded =
       accumulator.is_carrier() ? elements.begin : std::clamp(weights(), elements.begin, elements.end);
+  draw.element += elements.begin;
   if (rounded > elements.begin)
-    accumulator.add(rounded - elements.begin, terms + elements.begin, sums + elements.begin);
+    accumulator.add(rounded - elements.begin, terms + elements.begin, sums + elements.begin, draw);
   elementwise->add(elements.end - rounded, terms + rounded, sums + rounded);
 }
 
 template <class T>
 void Conv2d<T>::backward_weights(Worker& worker, std::size_t batch, const T* x, const T* dz, T* dweights, T* dbias,
-                                 Scratch<T> scratch) const noexcept {
+                                 Scratch<T> scratch, const DrawPlace& draws) const noexcept {
   const Plan& plan = *plan_;
   const std::size_t chunks = plan.chunks(batch), outputs = plan.c.out_channels, size = plan.sums();
   const std::size_t parts = plan.c.kernel_height * plan.panels(plan.group_outputs()).count;
   const std::size_t shares = chunks < kChunks ? parts : 1;  // of one chunk: few chunks alone would leave workers idle
 
   const Range mine = worker.share(chunks * shares);
+  kernels::AccumulatorDraw draw = plan.accumulator.draw(Product::kBackwardWeights, draws);
   for (std::size_t i = mine.begin; i < mine.end; ++i) {
     const Range images = part_of(batch, chunks, i / shares);
     T* const sums = scratch.shared + i / shares * size;
     const T* const chunk_dz = dz + images.begin * plan.forward.out_size();
+    draw.element = draws.first_element + i / shares * plan.weights();
     plan.add_to_sums(images.size(), x + images.begin * plan.forward.image_size(), chunk_dz, sums,
-                     part_of(parts, shares, i % shares), scratch.mine);
+                     part_of(parts, shares, i % shares), scratch.mine, draw);
     if (dbias != nullptr && i % shares == 0)
       plan.elementwise->column_sums(images.size() * plan.forward.out_size() / outputs, outputs, chunk_dz,
                                     sums + plan.weights());
@@ -557,9 +576,12 @@ void Conv2d<T>::backward_weights(Worker& worker, std::size_t batch, const T* x, 
 
   // ((0 + 1) + (2 + 3)) + ...: each element by one worker.
   const Range elements = worker.share(plan.weights() + (dbias != nullptr ? outputs : 0));
+  draw = plan.accumulator.draw(Product::kSums, draws);
   for (std::size_t step = 1; step < chunks; step *= 2)
-    for (std::size_t chunk = 0; chunk + step < chunks; chunk += 2 * step)
-      plan.add_sums(scratch.shared + chunk * size, scratch.shared + (chunk + step) * size, elements);
+    for (std::size_t chunk = 0; chunk + step < chunks; chunk += 2 * step) {
+      draw.element = draws.first_element + (chunk + step) * plan.weights();
+      plan.add_sums(scratch.shared + chunk * size, scratch.shared + (chunk + step) * size, elements, draw);
+    }
   for (std::size_t e = elements.begin; e < elements.end; ++e) {
     const T sum = chunks == 0 ? T{0} : scratch.shared[e];
     if (e < plan.weights())

@@ -17,7 +17,8 @@
 // With an accumulator of its own format (gemm.h says what is rounded when) a chain goes over (r, s, i) forward and back
 // to x, and over (image, pixel) for the weights; zeros of padding and stride are products like any others. The weights'
 // sums over chunks of images are added as a tree, each addition rounded too. dbias is a sum, not a product: it stays in
-// the carrier.
+// the carrier. Rounded stochastically, the sum over chunk i of images of weight w is element i * weights + w, and so is
+// the addition of it to another (Product::kSums).
 #pragma once
 
 #include <cstddef>
@@ -69,20 +70,20 @@ class Conv2d {
 
   /// bias [out_channels] or null. `finish` gets blocks of rows of one image; small images whole.
   void forward(Worker& worker, std::size_t batch, const T* x, const T* weights, const T* bias, T* y, Scratch<T> scratch,
-               Finish<T> finish) const noexcept;
+               Finish<T> finish, const DrawPlace& draws = {}) const noexcept;
 
   /// The weights as backward_data() wants them: turned, input and output channels exchanged within each group.
   void transpose_weights(Worker& worker, const T* weights, T* backward_weights) const noexcept;
 
   /// dx from dz, the gradient of y. `finish` as above, on dx.
   void backward_data(Worker& worker, std::size_t batch, const T* dz, const T* backward_weights, T* dx,
-                     Scratch<T> scratch, Finish<T> finish) const noexcept;
+                     Scratch<T> scratch, Finish<T> finish, const DrawPlace& draws = {}) const noexcept;
 
   /// dweights and, unless null, dbias [out_channels]: sums over batch and pixels. The images are cut into chunks, by
   /// shape alone (part_of(batch, chunks, i); 16 of them unless the batch is smaller or the weights are more than 2^16);
   /// each chunk has its own sum, and the sums are added as a tree, ((0 + 1) + (2 + 3)) + ...
   void backward_weights(Worker& worker, std::size_t batch, const T* x, const T* dz, T* dweights, T* dbias,
-                        Scratch<T> scratch) const noexcept;
+                        Scratch<T> scratch, const DrawPlace& draws = {}) const noexcept;
 
  private:
   struct Plan;

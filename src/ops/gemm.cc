@@ -46,18 +46,23 @@ void Gemm<T>::run(Worker& worker, const GemmOperands<T>& operands, Finish<T> fin
 // All of k at once, for whoever rounds a sum by rules of its own.
 template <class T>
 void Gemm<T>::run_in_one_pass(Worker& worker, const GemmOperands<T>& operands, Finish<T> finish) const noexcept {
-  const auto& [m, n, k, a, a_row_stride, a_k_stride, b, b_stride, bias, c, c_stride, accumulate] = operands;
+  const auto& [m, n, k, a, a_row_stride, a_k_stride, b, b_stride, bias, c, c_stride, accumulate, product, draws] =
+      operands;
   const kernels::GemmKernel<T>& kernel = table_->carrier<T>().gemm;
   const bool in_carrier = accumulator_.is_carrier();
   const Panels panels(n, kernel.lanes, kernel.vectors);
   const std::size_t height = in_carrier ? kernel.rows[0] : kAccumulatedRows;
   const std::size_t row_blocks = ceil_div(m, height);
   const Range mine = worker.share(row_blocks * panels.count);
+  kernels::AccumulatorDraw draw = accumulator_.draw(product, draws);
+  draw.element_stride = n;
+  const std::uint64_t first_element = draw.element;
   for (std::size_t tile = mine.begin; tile < mine.end; ++tile) {
     const Range rows = part_of(m, row_blocks, tile % row_blocks);
     const Range vectors = panels.vectors(tile / row_blocks);
     const std::size_t column = vectors.begin * kernel.lanes;
     const std::size_t cols = std::min(vectors.end * kernel.lanes, n) - column;
+    const std::size_t first = rows.begin * n + column;
     const std::ptrdiff_t no_offset = 0;
     T* const tile_c = c + rows.begin * c_stride + column;
     const kernels::GemmArgs<T> args{.k_depth = k,
@@ -73,12 +78,12 @@ void Gemm<T>::run_in_one_pass(Worker& worker, const GemmOperands<T>& operands, F
                                     .c_stride = c_stride,
                                     .cols = cols,
                                     .accumulate = accumulate};
+    draw.element = first_element + first;
     if (in_carrier)
       kernel.run[vectors.size() - 1][rows.size() - 1](args);
     else
-      accumulator_.run(args, rows.size(), false, {});
+      accumulator_.run(args, rows.size(), false, {}, draw);
     if (!finish) continue;
-    const std::size_t first = rows.begin * n + column;
     if (cols == n && c_stride == n)
       finish(tile_c, rows.size() * n, first);
     else

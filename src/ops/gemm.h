@@ -29,6 +29,8 @@ struct GemmOperands {
   T* c = nullptr;            ///< [m, n]
   std::size_t c_stride = 0;  ///< at least n
   bool accumulate = false;
+  Product product = Product::kForward;  ///< as `draws`, for accumulators that are rounded stochastically
+  DrawPlace draws = {};                 ///< c[i, j] is element i * n + j
 };
 
 /// Every c[i, j] is one chain of multiply-adds in order of k, fused where the instruction set can: the bits depend on
@@ -40,6 +42,8 @@ struct GemmOperands {
 ///   f6.9         after each product, c[i, j] = round(c[i, j] + a[i, k] * b[k, j]), once, from the exact value
 ///   f6.9/64      c[i, j] = round(c[i, j] + p) after every 64 products, counted from k = 0, and after the last; p is
 ///                their fused chain in the carrier from 0
+///
+///   f6.9:sr      the draw belongs to the element and the number of its rounding (src/base/philox.h)
 ///
 /// Then the bits depend on no instruction set either.
 template <class T>
