@@ -59,6 +59,9 @@ class Formats(unittest.TestCase):
         np.testing.assert_array_equal([scale.unit for scale in scales], units)
         codes = int8.encode(X, scales=scales)
         np.testing.assert_array_equal(codes.astype(np.uint8).view(np.int8), np.round(X / units))
+        for wrong in ([256], [-1], [1.5]):  # of which packing would keep the low bits
+            with self.assertRaisesRegex(ValueError, "expected whole numbers from 0 to 2\\^8 - 1"):
+                int8.pack(np.array(wrong))
         data = int8.pack(codes)
         self.assertEqual(len(data), X.size)
         unpacked = int8.unpack(data, X.size).reshape(X.shape)

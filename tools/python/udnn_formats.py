@@ -244,8 +244,12 @@ class Format:
         return x
 
     def pack(self, codes: np.ndarray) -> bytes:
-        """Codes without gaps, little endian."""
-        codes = np.require(codes, _CODES, "CA")
+        """Codes without gaps, little endian. ValueError where one has more bits than the format."""
+        given = np.asarray(codes)
+        if given.size and (given.dtype.kind not in "iu" or int(given.min()) < 0 or int(given.max()) >> self.bits):
+            raise ValueError(f"codes of {given.dtype} from {given.min()} to {given.max()}, "
+                             f"expected whole numbers from 0 to 2^{self.bits} - 1")
+        codes = np.require(given, _CODES, "CA")
         data = np.empty(_library.udnn_packed_bytes(codes.size, self.bits), np.uint8)
         _call("udnn_pack_codes", codes.ctypes.data, codes.size, self.bits, data.ctypes.data, data.size)
         return data.tobytes()
