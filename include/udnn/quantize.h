@@ -106,8 +106,9 @@ class Codec {
   std::size_t blocks(std::size_t count) const noexcept;
 
   /// The scale of the values x [rows, channels], channels = scales.size(), from all of them. pct=P and ovf=R cut at the
-  /// least of eight magnitudes to an octave that lets enough of them fit. dfx: the same in each channel. Formats without a scale of their own: 1 (S of fix=S). Infinities and NaN take no part.
-  /// Errors: kInvalidArgument (no scales, x no multiple of the channels, float where the format asks for double).
+  /// least of eight magnitudes to an octave that lets enough of them fit. dfx: the same in each channel. Formats
+  /// without a scale of their own: 1 (S of fix=S). Infinities and NaN take no part. Errors: kInvalidArgument (no
+  /// scales, x no multiple of the channels, float where the format asks for double).
   Status find_scales(std::span<const float> x, std::span<Scale> scales) const;
   Status find_scales(std::span<const double> x, std::span<Scale> scales) const;
   Status find_scales(std::span<const long double> x, std::span<Scale> scales) const;
