@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make_peers.sh [DIR]   Unpacks the libraries that udnn_gemm_peers measures beside uDNN into DIR (default build/peers of this
-# checkout): wheels from PyPI, packages from Debian; nothing is installed into the system. Each is optional: what cannot be had
+# checkout): Python wheels, Debian packages; nothing is installed into the system. Each is optional: what cannot be had
 # is named with the reason. What is there already stays. Prints where each library lies. About 0.6 GB, all x86-64.
 set -euo pipefail
 
