@@ -68,7 +68,7 @@ class AccumulatorOracle {
     const auto first_bit =
         static_cast<int>(rounding % draws) * width;  // of 128, the upper bit of word 0 being the first
     const std::uint32_t from_there = words[static_cast<std::size_t>(first_bit / 32)] << (first_bit % 32);
-  return k == 0 ? 0 : from_there >> (32 - k);
+    return k == 0 ? 0 : from_there >> (32 - k);
   }
 
   /// As the start of a chain.

@@ -161,7 +161,7 @@ void choose(const KernelTable& table, Made& made) {
   using Variant = typename Roads<P>::template Variant<Each>;
   const auto take = [&]<class Product>(const Each<Product>*) {
     if (kernel_of<Product>(table) == nullptr) return false;
-    made.template emplace<kIndex>();
+    made = Each<Product>();
     return true;
   };
   if constexpr (kIndex < std::variant_size_v<Variant>)
@@ -363,13 +363,13 @@ struct Gemm<P>::Plan {
     choose<P, RoadOf>(*table, plan->road);
     const std::size_t c_stride = config.c_stride == 0 ? config.n : config.c_stride;
     Status status = std::visit(
-        [&]<class Product>(RoadOf<Product>& road) {
+        [&]<class Product>(RoadOf<Product>& chosen) {
           const PackedOf<Product>* elements = nullptr;
           if (packed != nullptr) elements = &std::get<PackedOf<Product>>(packed->elements().packed);
           plan->kernel = "";
-          Status made = road.template prepare<P>(*table, config, *a, *b, c_stride, elements,
-                                                 static_cast<std::size_t>(team->threads()));
-          if (made.ok()) plan->kernel = road.name(Roads<P>::kName);
+          Status made = chosen.template prepare<P>(*table, config, *a, *b, c_stride, elements,
+                                                   static_cast<std::size_t>(team->threads()));
+          if (made.ok()) plan->kernel = chosen.name(Roads<P>::kName);
           return made;
         },
         plan->road);
