@@ -10,25 +10,6 @@ namespace {
 
 enum class Agreement { kExact, kInsideTheErrorBound };
 
-/// Small integers, and reals of as many bits as the type has.
-template <class T>
-T stored(float value) {
-  return static_cast<T>(value);
-}
-template <>
-Bf16 stored(float value) {
-  return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16U)};
-}
-template <>
-Fp16 stored(float value) {  // normal values, the other bits cut
-  if (value == 0) return {0};
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const int exponent = static_cast<int>(bits >> 23U & 255U) - 127;
-  if (exponent < -14) return {0};
-  return {static_cast<std::uint16_t>((bits >> 31U) << 15U | static_cast<unsigned>(exponent + 15) << 10U |
-                                     (bits >> 13U & 1023U))};
-}
-
 template <class T>
 std::vector<T> integers(std::size_t count, unsigned seed) {
   const auto values = small_integers<float>(count, seed);

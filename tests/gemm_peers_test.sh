@@ -1,18 +1,11 @@
 #!/usr/bin/env bash
 # gemm_peers_test.sh PROGRAM COMPILER   udnn_gemm_peers with libraries made here, of which one computes wrong sums.
 set -euo pipefail
+. "$(dirname "$0")/fails_with.sh"
 peers=$(realpath "$1")
 compiler=$2
 cd "$(mktemp -d)"
 trap 'rm -rf "$PWD"' EXIT
-
-fails_with() {  # exit code, the whole of stderr, command...
-  local code=0 said
-  said=$("${@:3}" 2>&1 >/dev/null </dev/null) || code=$?
-  [[ $code == "$1" && $said == "$2" ]] && return
-  printf '%s\n  exit %s, expected %s\n  said     %s\n  expected %s\n' "${*:3}" "$code" "$1" "$said" "$2" >&2
-  exit 1
-}
 
 says() {  # pattern, file
   grep -qE -- "$1" "$2" && return

@@ -10,21 +10,6 @@
 namespace udnn::test {
 namespace {
 
-template <class T>
-T stored(int value) {
-  if constexpr (std::is_same_v<T, Bf16>)
-    return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16U)};
-  else if constexpr (std::is_same_v<T, Fp16>) {
-    if (value == 0) return {0};
-    const int exponent = std::ilogb(value);
-    const auto fraction = static_cast<unsigned>(std::abs(value)) << static_cast<unsigned>(10 - exponent) & 1023U;
-    return {static_cast<std::uint16_t>((value < 0 ? 0x8000U : 0U) | static_cast<unsigned>(exponent + 15) << 10U |
-                                       fraction)};
-  } else {
-    return static_cast<T>(value);
-  }
-}
-
 /// Integers whose sums every product makes exactly; those of bytes over their whole range.
 template <class T>
 std::vector<T> values(std::size_t count, unsigned seed) {
@@ -35,7 +20,7 @@ std::vector<T> values(std::size_t count, unsigned seed) {
       v = random() % 4 == 0 ? (random() % 2 == 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max())
                             : static_cast<T>(random());
     else
-      v = stored<T>(static_cast<int>(random() % 9) - 4);
+      v = stored<T>(static_cast<float>(random() % 9) - 4);
   }
   return made;
 }

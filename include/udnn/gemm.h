@@ -23,36 +23,19 @@ namespace udnn {
 /// What is multiplied with what, and what the sum is made in.
 namespace product {
 
-struct F64 {
-  using A = double;
-  using B = double;
-  using C = double;
+template <class AType, class BType, class CType>
+struct Types {
+  using A = AType;
+  using B = BType;
+  using C = CType;
 };
-struct F32 {
-  using A = float;
-  using B = float;
-  using C = float;
-};
-struct F16 {
-  using A = Fp16;
-  using B = Fp16;
-  using C = float;
-};
-struct BF16 {
-  using A = Bf16;
-  using B = Bf16;
-  using C = float;
-};
-struct U8S8 {
-  using A = std::uint8_t;
-  using B = std::int8_t;
-  using C = std::int32_t;
-};
-struct S8S8 {
-  using A = std::int8_t;
-  using B = std::int8_t;
-  using C = std::int32_t;
-};
+
+struct F64 : Types<double, double, double> {};
+struct F32 : Types<float, float, float> {};
+struct F16 : Types<Fp16, Fp16, float> {};
+struct BF16 : Types<Bf16, Bf16, float> {};
+struct U8S8 : Types<std::uint8_t, std::int8_t, std::int32_t> {};
+struct S8S8 : Types<std::int8_t, std::int8_t, std::int32_t> {};
 
 }  // namespace product
 

@@ -1,4 +1,5 @@
 #include "kernels/isa/make_kernel_table.h"
+#include "kernels/isa/shared_kernels.h"
 
 namespace udnn::kernels {
 
@@ -8,7 +9,6 @@ using Arch = xsimd::fma3<xsimd::avx2>;
 
 }  // namespace
 
-// Shared with avxvnni.cc.
 extern constinit const CarrierKernels<float> kAvx2F32 = carrier_kernels<float, Arch, 12, 6>();
 extern constinit const CarrierKernels<double> kAvx2F64 = carrier_kernels<double, Arch, 12, 6>();
 extern constinit const ProductKernel<Fp16Product> kAvx2Fp16 = product_kernel<Fp16Product, Arch, 12, 6>();

@@ -1,8 +1,8 @@
 #include "kernels/isa/make_kernel_table.h"
+#include "kernels/isa/shared_kernels.h"
 
 namespace udnn::kernels {
 
-// Shared with avx512vnni.cc and avx512bf16.cc.
 extern constinit const CarrierKernels<float> kAvx512F32 = carrier_kernels<float, xsimd::avx512bw, 16, 12, 8, 6>();
 extern constinit const CarrierKernels<double> kAvx512F64 = carrier_kernels<double, xsimd::avx512bw, 16, 12, 8, 6>();
 extern constinit const ProductKernel<Fp16Product> kAvx512Fp16 =

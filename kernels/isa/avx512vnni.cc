@@ -1,15 +1,8 @@
 #include "kernels/isa/make_kernel_table.h"
+#include "kernels/isa/shared_kernels.h"
 
 namespace udnn::kernels {
 
-extern const CarrierKernels<float> kAvx512F32;
-extern const CarrierKernels<double> kAvx512F64;
-extern const ProductKernel<Fp16Product> kAvx512Fp16;
-extern const ProductKernel<Bf16Product> kAvx512Bf16;
-extern const ProductKernel<S16Product> kAvx512S16;
-extern const PackKernels kAvx512Pack;
-
-// Shared with avx512bf16.cc.
 extern constinit const ProductKernel<U8S8Product> kAvx512VnniU8S8 =
     product_kernel<U8S8Product, Avx512Vnni, 16, 10, 8, 6>();
 extern constinit const ProductKernel<S8S8Product> kAvx512VnniS8S8 =

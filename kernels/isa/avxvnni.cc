@@ -1,13 +1,7 @@
 #include "kernels/isa/make_kernel_table.h"
+#include "kernels/isa/shared_kernels.h"
 
 namespace udnn::kernels {
-
-extern const CarrierKernels<float> kAvx2F32;
-extern const CarrierKernels<double> kAvx2F64;
-extern const ProductKernel<Fp16Product> kAvx2Fp16;
-extern const ProductKernel<Bf16Product> kAvx2Bf16;
-extern const ProductKernel<S16Product> kAvx2S16;
-extern const PackKernels kAvx2Pack;
 
 namespace {
 

@@ -91,14 +91,9 @@ Result<Subjects> make_aocl(const Setup& setup) {
   if (!openmp) return openmp.error();
   const auto library = Library::open(folder + "/libblis.so");
   if (!library) return library.error();
-  void (*set_threads)(std::int64_t) = nullptr;
-  int (*query)() = nullptr;
-  const char* (*name_of)(int) = nullptr;
-  if (Status s = library->need("bli_thread_set_num_threads", set_threads); !s.ok()) return s;
-  if (Status s = library->need("bli_arch_query_id", query); !s.ok()) return s;
-  if (Status s = library->need("bli_arch_string", name_of); !s.ok()) return s;
-  set_threads(setup.threads);
-  const std::string version = fmt::format("{}, {}", package_of(folder), name_of(query()));
+  const auto kernels = cblas::set_up_blis(*library, setup.threads);
+  if (!kernels) return kernels.error();
+  const std::string version = fmt::format("{}, {}", package_of(folder), *kernels);
   Subjects subjects;
   subjects.push_back(std::make_unique<cblas::Blas>("AOCL", version, library->find<cblas::Gemm<float>>("cblas_sgemm"),
                                                    library->find<cblas::Gemm<double>>("cblas_dgemm")));

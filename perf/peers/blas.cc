@@ -68,14 +68,9 @@ Result<Subjects> make_blis(const Setup& setup) {
   // AVX-512.
   if (__builtin_cpu_supports("avx512f")) setenv("BLIS_ARCH_TYPE", "0", 1);
 #endif
-  void (*set_threads)(std::int64_t) = nullptr;
-  int (*query)() = nullptr;
-  const char* (*name_of)(int) = nullptr;
-  if (Status s = library->need("bli_thread_set_num_threads", set_threads); !s.ok()) return s;
-  if (Status s = library->need("bli_arch_query_id", query); !s.ok()) return s;
-  if (Status s = library->need("bli_arch_string", name_of); !s.ok()) return s;
-  set_threads(setup.threads);
-  const std::string version = fmt::format("{}, {}", package_of(folder), name_of(query()));
+  const auto kernels = cblas::set_up_blis(*library, setup.threads);
+  if (!kernels) return kernels.error();
+  const std::string version = fmt::format("{}, {}", package_of(folder), *kernels);
   unsetenv("BLIS_ARCH_TYPE");  // AOCL has other numbers
   Subjects subjects;
   subjects.push_back(std::make_unique<cblas::Blas>("BLIS", version, library->find<cblas::Gemm<float>>("cblas_sgemm"),

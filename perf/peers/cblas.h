@@ -2,6 +2,11 @@
 // Source: Blackford et al., "An updated set of basic linear algebra subprograms", ACM TOMS 28(2), 2002.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "perf/peers/library.h"
 #include "perf/peers/product.h"
 #include "perf/peers/subject.h"
 
@@ -48,5 +53,17 @@ class Blas final : public Subject {
   Gemm<float>* sgemm_;
   Gemm<double>* dgemm_;
 };
+
+/// Of BLIS and what is made of it: sets its threads; the kernels that it takes on this CPU. Errors: kUnsupported.
+inline Result<std::string> set_up_blis(const Library& library, int threads) {
+  void (*set_threads)(std::int64_t) = nullptr;
+  int (*query)() = nullptr;
+  const char* (*name_of)(int) = nullptr;
+  if (Status s = library.need("bli_thread_set_num_threads", set_threads); !s.ok()) return s;
+  if (Status s = library.need("bli_arch_query_id", query); !s.ok()) return s;
+  if (Status s = library.need("bli_arch_string", name_of); !s.ok()) return s;
+  set_threads(threads);
+  return std::string(name_of(query()));
+}
 
 }  // namespace udnn::peers::cblas
