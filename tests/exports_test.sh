@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # exports_test.sh LIBRARY HEADER...   The shared library exports the functions that its C headers declare, nothing less and
-# nothing more, and needs no library but the compiler's own.
+# nothing more, and needs no library but the compiler's own (libgomp of g++, libomp of clang).
 set -euo pipefail
 declared=$(grep -oE '\budnn_[a-z0-9_]+\(' --no-filename "${@:2}" | tr -d '(' | sort -u)
 # The comments show calls of declared functions, so every name counts.
@@ -10,5 +10,5 @@ if [[ -z $exported || $exported != "$declared" ]]; then
   diff <(echo "$declared") <(echo "$exported") >&2
   exit 1
 fi
-needed=$(readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libstdc\+\+|libm|libgcc_s|libgomp|libc|ld-linux.*)\.so' || true)
+needed=$(readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libstdc\+\+|libm|libgcc_s|libgomp|libomp|libc|ld-linux.*)\.so' || true)
 [[ -z $needed ]] || { echo "$1 needs $needed" >&2; exit 1; }
