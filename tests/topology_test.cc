@@ -2,10 +2,13 @@
 // Linux writes them.
 #include "src/machine/topology.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "src/machine/placement.h"
 #include "tests/temporary_folder.h"
 
 namespace udnn::test {
@@ -15,6 +18,7 @@ using machine::cpu_quota;
 using machine::CpuMask;
 using machine::CpuOrder;
 using machine::CpuPlace;
+using machine::Placement;
 using machine::Topology;
 
 using Cpus = std::vector<int>;
@@ -179,6 +183,33 @@ TEST(CpuMask, HoldsWhatItIsGiven) {
   EXPECT_NE(mask, mask_of({0, 1023, 1024}));
   ASSERT_TRUE(mask.read());
   EXPECT_GE(mask.count(), 1);
+}
+
+TEST(Placement, KeepsThreadsOffTheCpuOfTheCaller) {
+  const Topology machine{.places = two_packages(), .source = "test"};
+  for (const Cpus& allowed : {Cpus{0, 1, 2, 11, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15}, Cpus{1, 9, 4}, Cpus{0, 2}}) {
+    const Placement placement = machine::make_placement(machine, mask_of(allowed));
+    for (int count = 2; count <= placement.cpus(); ++count)
+      for (int caller = -1; caller < 17; ++caller) {
+        SCOPED_TRACE(testing::Message() << count << " threads, caller on CPU " << caller);
+        Cpus taken;
+        for (int index = 1; index < count; ++index) taken.push_back(placement.cpu_of(index, count, caller));
+        std::sort(taken.begin(), taken.end());
+        EXPECT_EQ(std::adjacent_find(taken.begin(), taken.end()), taken.end()) << "two threads on one CPU";
+        for (const int cpu : taken) {
+          EXPECT_NE(std::find(allowed.begin(), allowed.end(), cpu), allowed.end()) << cpu;
+          if (std::find(allowed.begin(), allowed.end(), caller) == allowed.end()) continue;
+          EXPECT_NE(cpu, caller);
+          if (count > placement.cores()) continue;
+          const auto core = [&](int of) {
+            return std::find_if(machine.places.begin(), machine.places.end(),
+                                [&](const CpuPlace& place) { return place.cpu == of; })
+                ->core;
+          };
+          EXPECT_NE(core(cpu), core(caller));
+        }
+      }
+  }
 }
 
 /// A control group file system as /proc/self/mountinfo tells of it.

@@ -1,4 +1,4 @@
-udnn_room(machine isa.cc memory.cc team.cc topology.cc)
+udnn_room(machine isa.cc memory.cc placement.cc team.cc topology.cc)
 target_link_libraries(udnn_machine PRIVATE ${udnn_threads})
 
 # hwloc's header is needed here and nowhere else; the library is loaded when the program runs, where there is one.
