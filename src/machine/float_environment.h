@@ -9,7 +9,7 @@ namespace udnn::machine {
 /// While it lives, this thread rounds to the nearest, keeps subnormals and traps nothing; then what was set before
 /// comes back. Flags of what happened (inexact, underflow) may have been raised, as by any arithmetic.
 ///
-/// Threads  each its own. Cost: 5 ns where all is as every program starts, else 100 ns (perf/team_bench, Zen 5,
+/// Threads  each its own. Cost: 5 ns where all is as every program starts, else 0.2 us (perf/team_bench, Zen 5,
 /// 2026-11).
 class FloatEnvironment {
  public:

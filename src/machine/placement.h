@@ -2,8 +2,7 @@
 //
 //   CPUs in order   0   1   2   3        of 4 cores, one thread each (CpuOrder)
 //   threads         -   1   2   3        the caller, thread 0, is bound to nothing and runs on CPU 0
-//                   2   1   -   3        it was found on CPU 2 when the region began: who had that CPU takes the free
-//                   one
+//                   2   1   -   3        it was found on CPU 2 when the run began: who had that takes the free one
 //
 // The caller belongs to the host program. To bind it for a run and to give its mask back afterwards takes 3.4 us, more
 // than a run that does nothing (1.4 us; perf/team_bench, Zen 5, 2026-11); to ask where it runs takes no system call.
