@@ -235,7 +235,7 @@ TYPED_TEST(Product, RefusesWhatHasNoMeaning) {
   EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .c_stride = 2}),
             "gemm.c_stride: 2, expected 0 or at least 3, the elements of a row");
   EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .activation = "rleu"}), "gemm.activation: 'rleu' is none");
-  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .threads = -1}), "threads: -1, expected 1 to 1024, or 0 for one per CPU");
+  EXPECT_EQ(refused({.m = 2, .n = 3, .k = 4, .threads = -1}), "threads: -1, expected 1 to 1024, or 0 for one per core");
   EXPECT_EQ(refused({.m = std::size_t{1} << 40U, .n = 3, .k = std::size_t{1} << 40U}),
             "gemm.a_stride: 1099511627776 rows of 1099511627776 elements, more than there can be");
   const std::vector<typename P::B> b(12);

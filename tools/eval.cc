@@ -87,7 +87,7 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("data", options->data, "A name of udnn data list, or a path")->required();
   add_whole(*verb, "--batch", options->batch, std::size_t{1}, kMostBatch,
             "Samples at a time; the result does not depend on it");
-  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per CPU");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per core");
   add_real(*verb, "--test-fraction", options->test_fraction, Reals::kInnerShare,
            "Share for testing, of data that come without a test part");
   verb->add_option("--label", options->label,

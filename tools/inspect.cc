@@ -48,10 +48,12 @@ Status inspect_machine(const InspectOptions& options) {
                    kernels == *chosen ? "yes" : ""});
   }
   if (options.json)
-    fmt::print("{}", json_line(base::Value::object(
-                         {{"isa", (*chosen)->isa}, {"threads", team->threads()}, {"kernels", table.value()}})));
+    fmt::print("{}", json_line(base::Value::object({{"isa", (*chosen)->isa},
+                                                    {"threads", team->threads()},
+                                                    {"team", team->text()},
+                                                    {"kernels", table.value()}})));
   else
-    fmt::print("{}{} threads\n", table.text(), team->threads());
+    fmt::print("{}{}\n", table.text(), team->text());
   return {};
 }
 
@@ -133,7 +135,7 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* const verb =
       app.add_subcommand("inspect", "What this machine can run; or a saved model: layers, formats, what runs and why");
   verb->add_option("model", options->model, "A .udnn file; without it: this machine");
-  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per CPU");
+  add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads, "Threads, 0 = one per core");
   verb->add_flag("--json", options->json, std::string("One JSON object; ") + kNullMeans);
   verb->footer("Example: UDNN_ISA=avx2 udnn inspect --threads 2");
   verb->callback([options, &action] {

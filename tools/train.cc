@@ -470,7 +470,7 @@ void add_train(CLI::App& app, Action& action) {
   add_whole(*verb, "--seed", options->seed, std::uint64_t{0}, UINT64_MAX,
             "Of weights, shuffling, stochastic rounding and dropout");
   add_whole(*verb, "--threads", options->threads, 0, Team::kMaxThreads,
-            "Threads, 0 = one per CPU; the result does not depend on it");
+            "Threads, 0 = one per core; the result does not depend on it");
   add_name(*verb, "--exec", options->exec, {"auto", "native", "emulated"},
            "native: refuse what has no kernel of its own; emulated, auto: the carrier where there is none");
   verb->add_option("--out", options->out, "Where the model goes: before the first step, after each epoch, at the end");

@@ -41,7 +41,7 @@ typedef struct udnn_gemm_config {
   int32_t accumulate;           ///< 0 or 1
   const char* activation;       ///< f, as networks name it ("relu"); NULL: none. Integers have none
   double activation_parameter;  ///< 0: the default
-  int32_t threads;              ///< at most; 0: one for each CPU of this process
+  int32_t threads;              ///< at most; 0: one for each core of this process
 } udnn_gemm_config;
 
 /// A product of fixed sizes made ready.

@@ -23,7 +23,7 @@ struct NetworkConfig {
   std::string loss = "softmax";        ///< softmax, mse, hinge, bce
   std::uint64_t seed = 1;              ///< of initial weights, shuffling, stochastic rounding and dropout
   std::size_t batch = 64;              ///< the largest; memory grows with it
-  int threads = 0;                     ///< 0: one for each CPU that this process may use
+  int threads = 0;                     ///< 0: as many as Team::create(0) takes, one for each core
 };
 
 struct TrainConfig {
