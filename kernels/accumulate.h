@@ -120,12 +120,10 @@ struct ChainLanes {
   static Vector fused(Vector a, Vector b, Vector partial) noexcept {
     if constexpr (std::is_same_v<T, float> && std::is_same_v<L, double>) {
       return rounded_to<float>(odd_sum(a * b, partial));
-#ifndef __FMA__
-    } else if constexpr (std::is_same_v<L, double>) {
+    } else if constexpr (std::is_same_v<L, double> && !kFuses<Arch>) {
       const ExactProduct<Arch> exact(a, b);
       const ThreeSum<Arch> sum(exact.product, exact.error, partial);
       return sum.high + sum.low;
-#endif
     } else {
       return multiply_add(a, b, partial);
     }

@@ -28,6 +28,7 @@ template <class P, class Level, std::size_t kRows, std::size_t kVectors>
 struct Gemm {
   using Arch = typename VectorsOf<Level>::Arch;
   using Multiplier = Dot<P, Level>;
+  using Mode = typename Multiplier::Mode;
   using Sum = xsimd::batch<typename P::C, Arch>;
   static constexpr std::size_t kLanes = Sum::size;
   static constexpr std::size_t kLast = kVectors - 1;
@@ -74,12 +75,12 @@ struct Gemm {
 
   template <class Last>
   static void run(const ProductArgs<P>& args, Last last) noexcept {
-    [[maybe_unused]] const typename Multiplier::Mode mode;
+    const Mode mode;
     const typename P::A* a = args.a;
     [[maybe_unused]] const typename P::A* tail = args.a_tail;
     typename P::C* c = args.c;
     for (std::size_t t = args.tiles; t > 0; --t) {
-      run_tile(args, a, tail, c, last);
+      run_tile(args, a, tail, c, last, mode);
       a += static_cast<std::ptrdiff_t>(kRows) * args.a_row_stride;
       c += kRows * args.c_stride;
       if constexpr (kGranule > 1)
@@ -90,7 +91,8 @@ struct Gemm {
   // Every loop over `acc` is unrolled by order: g++ 12 else keeps it on the stack before and after the k loop.
   template <class Last>
   static void run_tile(const ProductArgs<P>& args, const typename P::A* first_a,
-                       [[maybe_unused]] const typename P::A* tail, typename P::C* c, const Last& last) noexcept {
+                       [[maybe_unused]] const typename P::A* tail, typename P::C* c, const Last& last,
+                       [[maybe_unused]] const Mode& mode) noexcept {
     const auto load = [&](const typename P::C* row, std::size_t v) {
       return v == kLast ? last.load(row + v * kLanes) : Sum::load_unaligned(row + v * kLanes);
     };
@@ -143,6 +145,8 @@ struct Gemm {
     }
     if constexpr (kGranule > 1)
       if (tail != nullptr) multiply(RowsOfA(tail, kGranule), b);
+    if constexpr (Mode::kTellsTinyEarly)
+      if (mode.flushed(acc)) return each_element(args, first_a, tail, c);
 
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < kRows; ++i)
@@ -153,6 +157,25 @@ struct Gemm {
           last.store(to, acc[i][v]);
         else
           acc[i][v].store_unaligned(to);
+      }
+  }
+
+  // Once more, as rarely as sums become tiny.
+  [[gnu::noinline]] static void each_element(const ProductArgs<P>& args, const typename P::A* first_a,
+                                             const typename P::A* tail, typename P::C* c) noexcept {
+    for (std::size_t i = 0; i < kRows; ++i)
+      for (std::size_t j = 0; j < args.cols; ++j) {
+        typename P::C& to = c[i * args.c_stride + j];
+        typename P::C sum = args.accumulate ? to : 0;
+        if (args.bias != nullptr) sum = args.accumulate ? sum + args.bias[j] : args.bias[j];
+        const typename P::B* b = args.b + j * kGranule;
+        for (std::size_t o = 0; o < args.k_outer; ++o) {
+          const typename P::A* a = first_a + args.offsets[o] + static_cast<std::ptrdiff_t>(i) * args.a_row_stride;
+          for (std::size_t k = 0; k < args.k_depth; ++k, b += args.b_stride, a += args.a_k_stride)
+            sum = Multiplier::add_one(sum, a, b);
+        }
+        if (tail != nullptr) sum = Multiplier::add_one(sum, tail + i * kGranule, b);
+        to = sum;
       }
   }
 };

@@ -22,15 +22,16 @@ template <class T>
 using PlainProduct = Product<T, T, T, 1>;
 /// B is widened in the loop, A before it: one conversion for all rows of the tile.
 using Fp16Product = Product<float, Fp16, float, 1>;
-/// acc = fma(a1, b1, acc), then acc = fma(a0, b0, acc), for each pair of k; subnormal operands and results are zero.
+/// acc = fma(a1, b1, acc), then acc = fma(a0, b0, acc), for each pair of k; subnormal operands and results are zero. A
+/// result is one if it would be with 24 significant bits and any exponent: SubnormalsAreZero in simd/dot.h.
 /// That is what the instruction of Bf16DotProduct computes (Zen 5 and Granite Rapids, 2026), so their bits are equal.
 /// Without fused multiply-add a product below 2^-126 is lost before it is added.
 using Bf16Product = Product<float, Bf16, float, 2>;
 using Bf16DotProduct = Product<Bf16, Bf16, float, 2>;
 /// Sums of integers are exact modulo 2^32, products of 16 bits and all: no intermediate saturates.
 using S16Product = Product<std::int16_t, std::int16_t, std::int32_t, 2>;
+/// Of bytes, where the kernel may add something to A (ProductKernel::added_to_a).
 using U8S8Product = Product<std::uint8_t, std::int8_t, std::int32_t, 4>;
-/// (a + 128) * b: the instruction wants an unsigned A. Who starts from -128 sum_k b[k, j] gets the sum of a * b.
 using S8S8Product = Product<std::int8_t, std::int8_t, std::int32_t, 4>;
 
 /// Register tiles of C (+)= A * B, one below the other.
@@ -82,6 +83,9 @@ struct ProductKernel {
   /// run[v - 1][r - 1] computes v vectors of columns, the last of which may be partial, and r rows; never null up to
   /// (widest, rows[v - 1]).
   void (*run[kMaxVectors][kMaxRows])(const ProductArgs<P>&) noexcept;
+  /// What is multiplied is a + added_to_a: 128 where the instruction wants an unsigned A and has a signed one, -128 the
+  /// other way round, else 0. Who starts from -added_to_a * sum_k b[k, j] gets the sum of a * b.
+  int added_to_a = 0;
 };
 
 template <class T>

@@ -8,15 +8,23 @@ extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvxVnniKernels;
 extern const KernelTable kAvx2Kernels;
-#endif
 extern const KernelTable kGenericKernels;
+#else
+extern const KernelTable kNeonI8mmKernels;
+extern const KernelTable kNeonDotKernels;
+extern const KernelTable kNeonKernels;
+#endif
 
 std::span<const KernelTable* const> all_kernel_tables() noexcept {
   static constexpr const KernelTable* kTables[] = {
 #ifdef __x86_64__
-      &kAvx512Bf16Kernels, &kAvx512VnniKernels, &kAvx512Kernels, &kAvxVnniKernels, &kAvx2Kernels,
+      &kAvx512Bf16Kernels, &kAvx512VnniKernels, &kAvx512Kernels, &kAvxVnniKernels, &kAvx2Kernels, &kGenericKernels,
+#else
+      &kNeonI8mmKernels,
+      &kNeonDotKernels,
+      &kNeonKernels,
 #endif
-      &kGenericKernels};
+  };
   return kTables;
 }
 

@@ -35,6 +35,8 @@ enum Feature : unsigned {
   kAvx512 = 1U << 4U,  ///< F, BW, CD, DQ and VL, which came together with Skylake-X and Zen 4
   kAvx512Vnni = 1U << 5U,
   kAvx512Bf16 = 1U << 6U,
+  kDotProd = 1U << 7U,
+  kI8mm = 1U << 8U,
 };
 
 }  // namespace cpu
@@ -57,6 +59,7 @@ extern const CarrierKernels<Wide> kWideKernels;
 struct KernelTable {
   const char* isa;                   ///< as UDNN_ISA spells it
   unsigned needs;                    ///< sum of cpu::Feature
+  bool is_fused;                     ///< multiply-adds round once: all tables that do have the same bits
   const CarrierKernels<float>& f32;  ///< levels that differ only in narrow products share them
   const CarrierKernels<double>& f64;
   NarrowProducts narrow;
@@ -73,7 +76,7 @@ struct KernelTable {
   }
 };
 
-/// All tables of this build, fastest first. The last one needs nothing.
+/// All tables of this build, fastest first. The last one needs nothing: every CPU of its kind runs it.
 std::span<const KernelTable* const> all_kernel_tables() noexcept;
 
 }  // namespace udnn::kernels

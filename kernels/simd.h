@@ -6,9 +6,39 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <xsimd/xsimd.hpp>
+
+#ifdef __aarch64__
+// xsimd 8.1 divides floats, and takes their roots, by estimates and two steps of Newton's method, as a 32-bit ARM has
+// to: wrong in the last bits, and NaN for x / inf. It rounds z - x * y, of which its exponential is made, twice. Later
+// versions have these instructions themselves.
+namespace xsimd::kernel {
+
+template <>
+inline batch<float, neon64> div<neon64>(batch<float, neon64> const& a, batch<float, neon64> const& b,
+                                        requires_arch<neon>) noexcept {
+  return vdivq_f32(a, b);
+}
+template <>
+inline batch<float, neon64> sqrt<neon64>(batch<float, neon64> const& x, requires_arch<neon>) noexcept {
+  return vsqrtq_f32(x);
+}
+template <>
+inline batch<float, neon64> fnma(batch<float, neon64> const& x, batch<float, neon64> const& y,
+                                 batch<float, neon64> const& z, requires_arch<generic>) noexcept {
+  return vfmsq_f32(z, x, y);
+}
+template <>
+inline batch<double, neon64> fnma(batch<double, neon64> const& x, batch<double, neon64> const& y,
+                                  batch<double, neon64> const& z, requires_arch<generic>) noexcept {
+  return vfmsq_f64(z, x, y);
+}
+
+}  // namespace xsimd::kernel
+#endif
 
 namespace udnn::kernels {
 
@@ -17,6 +47,15 @@ namespace udnn::kernels {
 using Baseline = xsimd::neon64;
 #else
 using Baseline = xsimd::sse2;
+#endif
+
+/// Whether multiply_add rounds once.
+template <class Arch>
+inline constexpr bool kFuses =
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    true;
+#else
+    false;
 #endif
 
 /// a * b + c, rounded once where the instruction set has FMA. (xsimd::fma of 8.1 multiplies and adds on AVX-512;
@@ -128,6 +167,44 @@ class Part<T, xsimd::avx512bw> {
  private:
   using Mask = std::conditional_t<sizeof(T) == 4, __mmask16, __mmask8>;
   Mask mask_;
+};
+#endif
+
+#ifdef __aarch64__
+// By halves, which wait for no store.
+template <class T>
+class Part<T, xsimd::neon64> {
+ public:
+  using Vector = xsimd::batch<T, xsimd::neon64>;
+  static constexpr bool kIsFree = false;
+
+  explicit Part(std::size_t count) noexcept : count_(count) {}
+
+  Vector load(const T* from) const noexcept {
+    if (count_ == Vector::size) return Vector::load_unaligned(from);
+    std::uint64_t lower = 0, upper = 0;
+    __builtin_memcpy(&lower, from, sizeof(T));
+    if constexpr (sizeof(T) == 4) {
+      if (count_ > 1) __builtin_memcpy(&lower, from, 8);
+      if (count_ > 2) __builtin_memcpy(&upper, from + 2, 4);
+    }
+    return Vector(__builtin_bit_cast(Register, uint64x2_t{lower, upper}));
+  }
+  void store(T* to, Vector value) const noexcept {
+    if (count_ == Vector::size) return value.store_unaligned(to);
+    const auto halves = __builtin_bit_cast(uint64x2_t, static_cast<Register>(value));
+    const std::uint64_t lower = halves[0], upper = halves[1];
+    if (sizeof(T) == 8 || count_ > 1)
+      __builtin_memcpy(to, &lower, 8);
+    else
+      __builtin_memcpy(to, &lower, sizeof(T));
+    if constexpr (sizeof(T) == 4)
+      if (count_ > 2) __builtin_memcpy(to + 2, &upper, 4);
+  }
+
+ private:
+  using Register = typename Vector::register_type;
+  std::size_t count_;
 };
 #endif
 

@@ -106,7 +106,7 @@ template <std::size_t kBytes>
 #endif
 void copy_128(const void* from, void* to, std::size_t bytes) { copy_lines<16>(from, to, bytes); }
 
-auto copy_loop(std::string_view isa) {
+auto copy_loop([[maybe_unused]] std::string_view isa) {
 #ifdef __x86_64__
   if (isa == "avx512") return copy_512;
   if (isa == "avx2") return copy_256;

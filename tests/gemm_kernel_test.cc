@@ -143,7 +143,7 @@ class Tiles {
   }
 
   void expect_element(const kernels::ProductArgs<P>& args, std::size_t i, std::size_t j, C got, std::size_t terms) {
-    const auto want = reference::gemm(args, i, j);
+    const auto want = reference::gemm(args, i, j, kernel_.added_to_a);
     if constexpr (std::is_integral_v<C>) {  // exact modulo 2^32
       ASSERT_EQ(got, static_cast<C>(static_cast<std::int64_t>(want.value))) << "at [" << i << ", " << j << "]";
     } else {
@@ -257,7 +257,18 @@ TEST_P(GemmKernels, KeepNansInTheirOwnColumn) {
 // fma(a1, b1), then fma(a0, b0), subnormals zero: the chain that Bf16Product promises, and the instruction computes.
 class Bf16Chain : public GemmKernels {
  protected:
-  static float flushed(float x) { return std::abs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0F, x) : x; }
+  static constexpr float kLeast = std::numeric_limits<float>::min();
+
+  static float flushed(float x) { return std::abs(x) < kLeast ? std::copysign(0.0F, x) : x; }
+  /// What rounds to the least normal number is zero if it were less with 24 significant bits and any exponent: if it is
+  /// below the middle of the two. Its distance from there has the right sign in double: only a small sum comes here.
+  static float fused(float x, float y, float sum) {
+    const float rounded = std::fma(x, y, sum);
+    if (std::abs(rounded) != kLeast) return flushed(rounded);
+    const double middle = std::copysign(0x1p-126 - 0x1p-151, rounded);
+    const double beyond = std::fma(double{x}, double{y}, double{sum} - middle);
+    return (rounded > 0 ? beyond >= 0 : beyond <= 0) ? rounded : std::copysign(0.0F, rounded);
+  }
   static float value(Bf16 x) { return flushed(static_cast<float>(reference::value_of(x))); }
 };
 
@@ -274,10 +285,18 @@ TEST_P(Bf16Chain, IsThatOfTheInstruction) {
   std::size_t chains = 0;
   for (int repeat = 0; repeat < 20000; ++repeat) {
     std::vector<Bf16> a(2 * kDepth), b(2 * kDepth * cols);
-    std::ranges::generate(a, any);
-    std::ranges::generate(b, any);
     std::vector<float> start(cols), want(cols), wide_a(2 * kDepth), got(cols);
-    for (float& s : start) s = static_cast<float>(reference::value_of(any()));
+    if (repeat % 4 != 0) {
+      std::ranges::generate(a, any);
+      std::ranges::generate(b, any);
+      for (float& s : start) s = static_cast<float>(reference::value_of(any()));
+    } else {  // by a few eighths of the spacing of subnormals around the least normal number
+      const auto sign = [&] { return random() % 2 == 0 ? 1.0F : -1.0F; };
+      const auto eighths = [&] { return stored<Bf16>(static_cast<float>(random() % 8) * sign() * 0x1p-76F); };
+      std::ranges::generate(a, [&] { return stored<Bf16>(0x1p-76F); });
+      std::ranges::generate(b, eighths);
+      for (float& s : start) s = sign() * (kLeast + static_cast<float>(random() % 2) * 0x1p-149F);
+    }
     for (std::size_t i = 0; i < a.size(); ++i) wide_a[i] = static_cast<float>(reference::value_of(a[i]));
     bool underflows = false;  // before it is added: lost without fused multiply-add
     for (std::size_t j = 0; j < cols; ++j) {
@@ -287,7 +306,7 @@ TEST_P(Bf16Chain, IsThatOfTheInstruction) {
           const float x = value(a[2 * k + q]), y = value(b[(k * cols + j) * 2 + q]);
           underflows |= x * y != 0 && std::abs(x * y) < std::numeric_limits<float>::min();
           underflows |= x != 0 && y != 0 && x * y == 0;
-          sum = flushed(std::fma(x, y, sum));
+          sum = fused(x, y, sum);
         }
       want[j] = sum;
     }
@@ -311,8 +330,7 @@ TEST_P(Bf16Chain, IsThatOfTheInstruction) {
         ASSERT_EQ(std::bit_cast<std::uint32_t>(got[j] + 0), std::bit_cast<std::uint32_t>(want[j] + 0))
             << "column " << j;
     };
-    const bool fused = (isa().needs & kernels::cpu::kFma) != 0;
-    if (fused || !underflows) {
+    if (isa().is_fused || !underflows) {
       run(*narrow.bf16, wide_a.data());
       ++chains;
     }

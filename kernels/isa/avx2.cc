@@ -19,6 +19,7 @@ extern constinit const PackKernels kAvx2Pack = pack_kernels<Arch>();
 extern constinit const KernelTable kAvx2Kernels{
     .isa = "avx2",
     .needs = cpu::kAvx2 | cpu::kFma | cpu::kF16c,
+    .is_fused = true,
     .f32 = kAvx2F32,
     .f64 = kAvx2F64,
     .narrow = {.fp16 = &kAvx2Fp16,

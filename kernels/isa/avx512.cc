@@ -16,6 +16,7 @@ extern constinit const PackKernels kAvx512Pack = pack_kernels<xsimd::avx512bw>()
 extern constinit const KernelTable kAvx512Kernels{
     .isa = "avx512",
     .needs = cpu::kAvx512 | cpu::kFma,
+    .is_fused = true,
     .f32 = kAvx512F32,
     .f64 = kAvx512F64,
     .narrow = {.fp16 = &kAvx512Fp16,

@@ -12,6 +12,7 @@ constexpr ProductKernel<Bf16DotProduct> kBf16Dot = product_kernel<Bf16DotProduct
 extern constinit const KernelTable kAvx512Bf16Kernels{
     .isa = "avx512bf16",
     .needs = cpu::kAvx512 | cpu::kFma | cpu::kAvx512Vnni | cpu::kAvx512Bf16,
+    .is_fused = true,
     .f32 = kAvx512F32,
     .f64 = kAvx512F64,
     .narrow = {.fp16 = &kAvx512Fp16,

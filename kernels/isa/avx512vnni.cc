@@ -11,6 +11,7 @@ extern constinit const ProductKernel<S8S8Product> kAvx512VnniS8S8 =
 extern constinit const KernelTable kAvx512VnniKernels{
     .isa = "avx512vnni",
     .needs = cpu::kAvx512 | cpu::kFma | cpu::kAvx512Vnni,
+    .is_fused = true,
     .f32 = kAvx512F32,
     .f64 = kAvx512F64,
     .narrow = {.fp16 = &kAvx512Fp16,

@@ -13,6 +13,7 @@ constexpr ProductKernel<S8S8Product> kS8S8 = product_kernel<S8S8Product, AvxVnni
 extern constinit const KernelTable kAvxVnniKernels{
     .isa = "avxvnni",
     .needs = cpu::kAvx2 | cpu::kFma | cpu::kF16c | cpu::kAvxVnni,
+    .is_fused = true,
     .f32 = kAvx2F32,
     .f64 = kAvx2F64,
     .narrow =

@@ -15,6 +15,7 @@ constexpr PackKernels kPack = pack_kernels<Baseline>();
 extern constinit const KernelTable kGenericKernels{
     .isa = "generic",
     .needs = 0,
+    .is_fused = false,
     .f32 = kF32,
     .f64 = kF64,
     .narrow = {.fp16 = nullptr, .bf16 = &kBf16, .bf16_dot = nullptr, .s16 = &kS16, .u8s8 = nullptr, .s8s8 = nullptr},

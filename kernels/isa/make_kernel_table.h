@@ -29,12 +29,25 @@ constexpr void set_gemm_tiles(ProductKernel<P>& kernel, std::index_sequence<kRow
   ((kernel.run[kVectors - 1][kRow] = &Gemm<P, Level, kRow + 1, kVectors>::run), ...);
 }
 
+template <class Multiplier>
+constexpr int added_to_a() noexcept {
+  if constexpr (requires { Multiplier::kAddedToA; })
+    return Multiplier::kAddedToA;
+  else
+    return 0;
+}
+
 /// Tiles of 1, 2, ... vectors, each with up to that many kRows, and of every smaller number of rows. kOrdinary: how
 /// many of these widths are for matrices of many rows.
 template <class P, class Level, std::size_t kOrdinary, std::size_t... kRows>
 constexpr ProductKernel<P> product_kernel_of() noexcept {
   using Sum = xsimd::batch<typename P::C, typename VectorsOf<Level>::Arch>;
-  ProductKernel<P> kernel{.lanes = Sum::size, .vectors = kOrdinary, .widest = sizeof...(kRows), .rows = {}, .run = {}};
+  ProductKernel<P> kernel{.lanes = Sum::size,
+                          .vectors = kOrdinary,
+                          .widest = sizeof...(kRows),
+                          .rows = {},
+                          .run = {},
+                          .added_to_a = added_to_a<Dot<P, Level>>()};
   [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
     (set_gemm_tiles<P, Level, kIndex + 1>(kernel, std::make_index_sequence<kRows>{}), ...);
   }
@@ -49,10 +62,15 @@ constexpr ProductKernel<P> product_kernel() noexcept {
 /// A plain product has the thin tiles besides: as wide as the registers allow, with 16 sums or 8.
 template <class T, class Arch, std::size_t... kRows>
 constexpr ProductKernel<PlainProduct<T>> plain_kernel() noexcept {
+#ifdef __aarch64__
+  // Nothing is multiplied that is still in memory: 16 sums beside 16 vectors of B would leave no register for A.
+  return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 4, 4, 2, 2, 1, 1, 1, 1>();
+#else
   if constexpr (kManyRegisters<Arch>)
     return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 4, 4, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1>();
   else
     return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 2, 2, 1, 1, 1, 1>();
+#endif
 }
 
 template <class T, class Arch>

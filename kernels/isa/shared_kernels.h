@@ -26,4 +26,15 @@ extern const PackKernels kAvx512Pack;
 extern const ProductKernel<U8S8Product> kAvx512VnniU8S8;
 extern const ProductKernel<S8S8Product> kAvx512VnniS8S8;
 
+// neon.cc
+extern const CarrierKernels<float> kNeonF32;
+extern const CarrierKernels<double> kNeonF64;
+extern const ProductKernel<Fp16Product> kNeonFp16;
+extern const ProductKernel<Bf16Product> kNeonBf16;
+extern const ProductKernel<S16Product> kNeonS16;
+extern const PackKernels kNeonPack;
+
+// neondot.cc
+extern const ProductKernel<S8S8Product> kNeonDotS8S8;
+
 }  // namespace udnn::kernels

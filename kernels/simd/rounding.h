@@ -58,6 +58,8 @@ template <class Arch>
 inline constexpr bool kManyRegisters =
 #ifdef __AVX512F__
     kIsAvx512<Arch>;
+#elif defined(__aarch64__)
+    true;
 #else
     false;
 #endif
@@ -119,6 +121,8 @@ inline xsimd::batch_bool<float, Arch> carries(xsimd::batch<float, Arch> fraction
   const __m256i low = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(fraction, nearest), _mm256_set1_ps(0x1p32F)));
   const __m256i moved = _mm256_xor_si256(low, _mm256_set1_epi32(-0x7fffffff - 1));
   return _mm256_castsi256_ps(_mm256_cmpgt_epi32(moved, _mm256_xor_si256(word, _mm256_set1_epi32(0x7fffffff))));
+#elif defined(__aarch64__)
+  return vcgtq_u32(vcvtq_u32_f32(fraction * xsimd::batch<float, Arch>(0x1p32F)), vmvnq_u32(word));
 #else
   // In the words of xsimd: the upper half moved down by 2^31, because conversion and comparison are signed.
   using Value = xsimd::batch<float, Arch>;
@@ -163,6 +167,11 @@ inline xsimd::batch<T, Arch> nearest_integer(xsimd::batch<T, Arch> x) noexcept {
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   else
     return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+  if constexpr (std::is_same_v<T, float>)
+    return vrndnq_f32(x);
+  else
+    return vrndnq_f64(x);
 #else
   // Above this power of two every value is whole; below, adding it leaves no room for fractions.
   using Value = xsimd::batch<T, Arch>;
@@ -183,6 +192,11 @@ inline xsimd::batch<T, Arch> whole_part(xsimd::batch<T, Arch> x) noexcept {
     return _mm256_round_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
   else
     return _mm256_round_pd(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+  if constexpr (std::is_same_v<T, float>)
+    return vrndq_f32(x);
+  else
+    return vrndq_f64(x);
 #else
   using Value = xsimd::batch<T, Arch>;
   const Value nearest = nearest_integer(x);
@@ -203,6 +217,11 @@ inline xsimd::batch<T, Arch> integer_above(xsimd::batch<T, Arch> x) noexcept {
     return _mm256_round_ps(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
   else
     return _mm256_round_pd(x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+  if constexpr (std::is_same_v<T, float>)
+    return vrndpq_f32(x);
+  else
+    return vrndpq_f64(x);
 #else
   using Value = xsimd::batch<T, Arch>;
   const Value nearest = nearest_integer(x);
@@ -224,6 +243,11 @@ inline xsimd::batch<T, Arch> by_sign(xsimd::batch<T, Arch> sign, xsimd::batch<T,
     return _mm256_blendv_ps(positive, negative, sign);
   else
     return _mm256_blendv_pd(positive, negative, sign);
+#elif defined(__aarch64__)
+  if constexpr (std::is_same_v<T, float>)
+    return vbslq_f32(vcltzq_s32(vreinterpretq_s32_f32(sign)), negative, positive);
+  else
+    return vbslq_f64(vcltzq_s64(vreinterpretq_s64_f64(sign)), negative, positive);
 #else
   using Value = xsimd::batch<T, Arch>;
   const Value one(T{1}), signed_one = (sign & Value(T{-0.0})) | one;
@@ -241,6 +265,8 @@ inline xsimd::batch<double, Arch> product_error(xsimd::batch<double, Arch> a, xs
   if constexpr (kIsAvx512<Arch>) return _mm512_fmsub_pd(a, b, product);
 #elif defined(__FMA__)
   if constexpr (kIsAvx2<Arch>) return _mm256_fmsub_pd(a, b, product);
+#elif defined(__aarch64__)
+  return vfmaq_f64(vnegq_f64(product), a, b);
 #endif
   using Value = xsimd::batch<double, Arch>;
   const Value splitter(0x1p27 + 1);

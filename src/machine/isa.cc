@@ -7,6 +7,8 @@
 
 #ifdef __x86_64__
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace udnn::machine {
@@ -45,6 +47,9 @@ unsigned detect_cpu_features() noexcept {
     if (__builtin_cpu_supports("avx512vnni")) features |= cpu::kAvx512Vnni;
     if (__builtin_cpu_supports("avx512bf16")) features |= cpu::kAvx512Bf16;
   }
+#elif defined(__aarch64__)  // of the kernel of Linux, which has asked all CPUs
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) features |= cpu::kDotProd;
+  if ((getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0) features |= cpu::kI8mm;
 #endif
   return features;
 }

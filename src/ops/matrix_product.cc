@@ -145,7 +145,7 @@ Status pack_into(PackedOf<Product>& packed, const KernelTable& table, const ops:
   auto data = AlignedArray<typename Product::B>::create({ops::packed_size(kernel, n, k)});
   if (!data) return data.error();
   packed.data = std::move(*data);
-  if (ops::kNeedsStart<Product>) {
+  if (ops::needs_start(kernel)) {
     auto start = AlignedArray<typename Product::C>::create({base::ceil_div(n, kernel.lanes), kernel.lanes});
     if (!start) return start.error();
     packed.start = std::move(*start);
@@ -241,7 +241,7 @@ class RoadOf {
     auto a_room = AlignedArray<A>::create({threads, a_stride_ = up_to_line(size.a)});
     auto b_room = AlignedArray<B>::create({threads, b_stride_ = up_to_line(size.b)});
     auto start_room =
-        AlignedArray<C>::create({threads, start_stride_ = ops::kNeedsStart<Product> ? up_to_line(size.start) : 0});
+        AlignedArray<C>::create({threads, start_stride_ = ops::needs_start(*kernel_) ? up_to_line(size.start) : 0});
     if (!a_room) return a_room.error();
     if (!b_room) return b_room.error();
     if (!start_room) return start_room.error();
@@ -276,7 +276,7 @@ class RoadOf {
     const auto me = static_cast<std::size_t>(worker.index);
     const ops::ProductScratch<Product> scratch{
         a_room_.data() + me * a_stride_, b_room_.data() + me * b_stride_,
-        ops::kNeedsStart<Product> && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
+        ops::needs_start(*kernel_) && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
     ops::multiply(worker, table_->pack, *kernel_, job, scratch, finish);
   }
 

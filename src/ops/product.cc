@@ -135,7 +135,7 @@ class Part {
       const std::size_t before = columns_before(panel, group);
       job_.pack_b(kernels_, job_.b, k, {vectors.begin * kernel_.lanes, std::min(vectors.end * kernel_.lanes, job_.n)},
                   vectors.size() * kernel_.lanes, scratch_.b + before * to_granules<P>(k.size()));
-      if (kNeedsStart<P>)
+      if (needs_start(kernel_))
         compute_start(kernel_, vectors.size(), k.size(), scratch_.b + before * to_granules<P>(k.size()),
                       scratch_.start + before);
     }
@@ -156,12 +156,12 @@ class Part {
     if (job_.packed_b.data != nullptr) {
       args.b = job_.packed_b.data + column * to_granules<P>(job_.k) + depth.k.begin * width;
       args.b_stride = width * P::kGranule;
-      if (kNeedsStart<P> && depth.first) start = job_.packed_b.start + column;
+      if (needs_start(kernel_) && depth.first) start = job_.packed_b.start + column;
     } else if (job_.pack_b != nullptr) {
       const std::size_t before = columns_before(panel, group);
       args.b = scratch_.b + before * to_granules<P>(depth.k.size());
       args.b_stride = width * P::kGranule;
-      if (kNeedsStart<P>) start = scratch_.start + before;
+      if (needs_start(kernel_)) start = scratch_.start + before;
     } else {
       args.b = static_cast<const B*>(job_.b.data) + static_cast<std::ptrdiff_t>(depth.k.begin) * job_.b.row_stride +
                static_cast<std::ptrdiff_t>(column);
@@ -262,7 +262,7 @@ void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<
     typename P::B* const panel_to = to + column * to_granules<P>(k);
     pack_b(kernels, b, {0, k}, {column, std::min(vectors.end * kernel.lanes, n)}, vectors.size() * kernel.lanes,
            panel_to);
-    if (kNeedsStart<P>) compute_start(kernel, vectors.size(), k, panel_to, start + column);
+    if (needs_start(kernel)) compute_start(kernel, vectors.size(), k, panel_to, start + column);
   }
 }
 
@@ -277,7 +277,7 @@ ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJ
         std::min(Part<P>::panels_in_group(kernel, job, job.m, panels) * kernel.vectors, panels.all_vectors) *
         kernel.lanes;
     size.b = cols * depth;
-    if (kNeedsStart<P>) size.start = cols;
+    if (needs_start(kernel)) size.start = cols;
   }
   return size;
 }
@@ -301,7 +301,7 @@ OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>
   call.args.a_k_stride = P::kGranule > 1 ? static_cast<std::ptrdiff_t>(P::kGranule) : job.a.col_stride;
   call.args.b = job.packed_b.data;
   call.args.b_stride = is_packed ? vectors * kernel.lanes * P::kGranule : static_cast<std::size_t>(job.b.row_stride);
-  if (kNeedsStart<P>) call.args.bias = job.packed_b.start;
+  if (needs_start(kernel)) call.args.bias = job.packed_b.start;
   call.args.c_stride = job.c_stride;
   call.args.cols = job.n;
   call.args.accumulate = job.accumulate;

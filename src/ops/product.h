@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstddef>
-#include <type_traits>
 
 #include "kernels/kernel_table.h"
 #include "src/ops/finish.h"
@@ -33,16 +32,17 @@ template <class P>
 using PackB = void (*)(const kernels::PackKernels& kernels, const Stored& b, Range depth, Range cols, std::size_t width,
                        typename P::B* to) noexcept;
 
-/// Whether the kernel computes more than A * B (S8S8Product), so that sums start from what it computes for A = 0,
-/// negated.
+/// Whether the kernel computes more than A * B, so that sums start from what it computes for A = 0, negated.
 template <class P>
-inline constexpr bool kNeedsStart = std::is_same_v<P, kernels::S8S8Product>;
+bool needs_start(const kernels::ProductKernel<P>& kernel) noexcept {
+  return kernel.added_to_a != 0;
+}
 
 /// B in panels, as the kernels read it.
 template <class P>
 struct Packed {
   const typename P::B* data = nullptr;   ///< panel by panel, each [ceil(k / granule), its columns, granule]
-  const typename P::C* start = nullptr;  ///< [all columns of all panels], where the product needs it
+  const typename P::C* start = nullptr;  ///< [all columns of all panels], where the kernel needs it
 };
 
 template <class P>
@@ -72,7 +72,7 @@ struct Panels {
 template <class P>
 std::size_t packed_size(const kernels::ProductKernel<P>& kernel, std::size_t n, std::size_t k) noexcept;
 
-/// Packs all of B. start: [Panels::all_vectors * lanes], or null where P needs none.
+/// Packs all of B. start: [Panels::all_vectors * lanes], or null where the kernel needs none.
 template <class P>
 void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel, const Stored& b,
               PackB<P> pack_b, std::size_t n, std::size_t k, typename P::B* to, typename P::C* start) noexcept;
