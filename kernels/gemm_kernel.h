@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "udnn/half.h"
 
@@ -91,6 +92,52 @@ struct ProductKernel {
 template <class T>
 using GemmKernel = ProductKernel<PlainProduct<T>>;
 
+/// Blocks of C (+)= A * B for a unit that multiplies whole tiles: up to 32 rows, and several panels of packed B.
+///
+///   c[i, j] = start[i, j] + the sum over steps s of a's kStep elements of row i at s * a_step times those of column j
+///
+/// start as in ProductArgs. A lies in rows of whole steps of 64 bytes, zeros where k has ended; every row and the
+/// stride between rows should be aligned to 64 bytes, for speed. Of B only what lies beside existing columns, up to
+/// whole vectors, is read; of C and bias nothing outside [rows, all columns] is read or written.
+template <class P>
+struct BlockArgs {
+  static constexpr std::size_t kStep = 64 / sizeof(typename P::A);
+  static constexpr std::size_t kMaxRows = 32;
+
+  struct Panel {
+    const typename P::B* b;  ///< [steps * 16, cols up to whole vectors, granule], without a gap
+    std::size_t cols;        ///< 1 .. 64
+  };
+  std::size_t rows;  ///< as enter() has got, or 16 .. kMaxRows where that was 16 or more
+  std::size_t steps;
+  const typename P::A* a;
+  std::ptrdiff_t a_row_stride;
+  std::ptrdiff_t a_step;
+  const Panel* panels;
+  std::size_t panel_count;
+  const typename P::C* bias;  ///< of all columns, or null
+  typename P::C* c;
+  std::size_t c_stride;
+  bool accumulate;
+};
+
+template <class P>
+inline constexpr bool kHasBlocks =
+    std::is_same_v<P, Bf16DotProduct> || std::is_same_v<P, U8S8Product> || std::is_same_v<P, S8S8Product>;
+
+template <class P>
+struct BlockKernel {
+  /// Before the first run of a thread, and after the last. rows: the fewest that a run will have.
+  void (*enter)(std::size_t rows) noexcept;
+  void (*leave)() noexcept;
+  void (*run)(const BlockArgs<P>&) noexcept;
+  /// Rows of `depth` elements of A, from_stride elements apart, as run() takes them: [steps, rows, 64 bytes].
+  void (*pack_a)(std::size_t rows, std::size_t depth, const typename P::A* from, std::ptrdiff_t from_stride,
+                 typename P::A* to) noexcept;
+  /// Whether it is faster than the tiles of ProductKernel: a function of the shape alone, because it may change bits.
+  bool (*pays)(std::size_t m, std::size_t n, std::size_t k) noexcept;
+};
+
 /// The products of narrow types. Null: this instruction set has none that is better than the others of the table.
 struct NarrowProducts {
   const ProductKernel<Fp16Product>* fp16;  ///< null: widen B to float as well
@@ -98,7 +145,10 @@ struct NarrowProducts {
   const ProductKernel<Bf16DotProduct>* bf16_dot;
   const ProductKernel<S16Product>* s16;  ///< never null; for integers of 8 bits, widened
   const ProductKernel<U8S8Product>* u8s8;
-  const ProductKernel<S8S8Product>* s8s8;  ///< null where u8s8 is
+  const ProductKernel<S8S8Product>* s8s8;                    ///< null where u8s8 is
+  const BlockKernel<Bf16DotProduct>* bf16_blocks = nullptr;  ///< sums in another order than bf16: simd/tile_unit.h
+  const BlockKernel<U8S8Product>* u8s8_blocks = nullptr;
+  const BlockKernel<S8S8Product>* s8s8_blocks = nullptr;
 };
 
 }  // namespace udnn::kernels

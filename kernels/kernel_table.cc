@@ -3,6 +3,7 @@
 namespace udnn::kernels {
 
 #ifdef __x86_64__
+extern const KernelTable kAmxKernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Kernels;
@@ -18,7 +19,8 @@ extern const KernelTable kNeonKernels;
 std::span<const KernelTable* const> all_kernel_tables() noexcept {
   static constexpr const KernelTable* kTables[] = {
 #ifdef __x86_64__
-      &kAvx512Bf16Kernels, &kAvx512VnniKernels, &kAvx512Kernels, &kAvxVnniKernels, &kAvx2Kernels, &kGenericKernels,
+      &kAmxKernels,     &kAvx512Bf16Kernels, &kAvx512VnniKernels, &kAvx512Kernels,
+      &kAvxVnniKernels, &kAvx2Kernels,       &kGenericKernels,
 #else
       &kNeonI8mmKernels,
       &kNeonDotKernels,

@@ -37,6 +37,7 @@ enum Feature : unsigned {
   kAvx512Bf16 = 1U << 6U,
   kDotProd = 1U << 7U,
   kI8mm = 1U << 8U,
+  kAmx = 1U << 9U,  ///< tiles of bytes and of bf16, and the permission of the operating system
 };
 
 }  // namespace cpu

@@ -3,11 +3,8 @@
 
 namespace udnn::kernels {
 
-namespace {
-
-constexpr ProductKernel<Bf16DotProduct> kBf16Dot = product_kernel<Bf16DotProduct, Avx512Bf16, 16, 12, 8, 6>();
-
-}  // namespace
+extern constinit const ProductKernel<Bf16DotProduct> kAvx512Bf16Dot =
+    product_kernel<Bf16DotProduct, Avx512Bf16, 16, 12, 8, 6>();
 
 extern constinit const KernelTable kAvx512Bf16Kernels{
     .isa = "avx512bf16",
@@ -17,7 +14,7 @@ extern constinit const KernelTable kAvx512Bf16Kernels{
     .f64 = kAvx512F64,
     .narrow = {.fp16 = &kAvx512Fp16,
                .bf16 = &kAvx512Bf16,
-               .bf16_dot = &kBf16Dot,
+               .bf16_dot = &kAvx512Bf16Dot,
                .s16 = &kAvx512S16,
                .u8s8 = &kAvx512VnniU8S8,
                .s8s8 = &kAvx512VnniS8S8},

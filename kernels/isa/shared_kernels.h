@@ -22,6 +22,9 @@ extern const ProductKernel<Bf16Product> kAvx512Bf16;
 extern const ProductKernel<S16Product> kAvx512S16;
 extern const PackKernels kAvx512Pack;
 
+// avx512bf16.cc
+extern const ProductKernel<Bf16DotProduct> kAvx512Bf16Dot;
+
 // avx512vnni.cc
 extern const ProductKernel<U8S8Product> kAvx512VnniU8S8;
 extern const ProductKernel<S8S8Product> kAvx512VnniS8S8;

@@ -7,6 +7,8 @@
 
 #ifdef __x86_64__
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -24,6 +26,23 @@ namespace {
 bool has_f16c() noexcept {
   unsigned a, b, c = 0, d;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+// Tiles of bytes and of bf16, which Linux gives to a process that asks (documentation of the kernel, x86/xstate). It
+// refuses one whose threads have alternate signal stacks too small for the tiles: then there are none.
+bool has_amx() noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kAmxBf16 = 1U << 22U, kAmxTile = 1U << 24U, kAmxInt8 = 1U << 25U;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if ((d & (kAmxBf16 | kAmxTile | kAmxInt8)) != (kAmxBf16 | kAmxTile | kAmxInt8)) return false;
+  unsigned saved_low, saved_high;  // which registers the operating system saves: bits 17 and 18 are those of tiles
+  asm volatile("xgetbv" : "=a"(saved_low), "=d"(saved_high) : "c"(0));
+  if ((saved_low >> 17U & 3U) != 3U) return false;
+#ifdef __linux__
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
 }
 bool has_avx_vnni() noexcept {
   unsigned a = 0, b, c, d;
@@ -46,6 +65,7 @@ unsigned detect_cpu_features() noexcept {
     features |= cpu::kAvx512;
     if (__builtin_cpu_supports("avx512vnni")) features |= cpu::kAvx512Vnni;
     if (__builtin_cpu_supports("avx512bf16")) features |= cpu::kAvx512Bf16;
+    if (has_amx()) features |= cpu::kAmx;
   }
 #elif defined(__aarch64__)  // of the kernel of Linux, which has asked all CPUs
   if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) features |= cpu::kDotProd;

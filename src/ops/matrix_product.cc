@@ -1,11 +1,13 @@
 // udnn/gemm.h: which kernel a product of types runs on, and the memory it packs into.
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -34,6 +36,12 @@ template <class... Product>
 struct OneOf {
   template <template <class> class Each>
   using Variant = std::variant<Each<Product>...>;
+
+  /// visit.operator()<Product>() for each in turn, until one says true.
+  template <class Visit>
+  static bool any(Visit visit) {
+    return (visit.template operator()<Product>() || ...);
+  }
 };
 template <>
 struct Roads<product::F64> : OneOf<kernels::PlainProduct<double>> {
@@ -81,6 +89,18 @@ const ProductKernel<Product>* kernel_of(const KernelTable& table) noexcept {
 }
 
 template <class Product>
+const kernels::BlockKernel<Product>* blocks_of(const KernelTable& table) noexcept {
+  if constexpr (std::is_same_v<Product, kernels::Bf16DotProduct>)
+    return table.narrow.bf16_blocks;
+  else if constexpr (std::is_same_v<Product, kernels::U8S8Product>)
+    return table.narrow.u8s8_blocks;
+  else if constexpr (std::is_same_v<Product, kernels::S8S8Product>)
+    return table.narrow.s8s8_blocks;
+  else
+    return nullptr;
+}
+
+template <class Product>
 constexpr const char* kSuffix = std::is_same_v<Product, kernels::S16Product>    ? " as int16"
                                 : std::is_same_v<Product, kernels::Bf16Product> ? " as fp32"
                                                                                 : "";
@@ -121,28 +141,29 @@ Status check_depth(std::size_t k) {
                             Roads<P>::kName));
 }
 
-template <class Product>
-struct PackedOf {
-  AlignedArray<typename Product::B> data;
-  AlignedArray<typename Product::C> start;  // empty: from 0
-};
-
 }  // namespace
 
 template <class P>
 struct PackedMatrix<P>::Elements {
   const KernelTable* table;
   std::size_t k, n;
-  typename Roads<P>::template Variant<PackedOf> packed;
+  AlignedArray<unsigned char> data;   ///< B of the first road: those after it whose B has the same type have its layout
+  AlignedArray<typename P::C> start;  ///< empty: from 0
+
+  template <class Product>
+  ops::Packed<Product> packed() const noexcept {
+    return {reinterpret_cast<const typename Product::B*>(data.data()), start.data()};
+  }
 };
 
 namespace {
 
-template <class P, class Product>
-Status pack_into(PackedOf<Product>& packed, const KernelTable& table, const ops::Stored& b, std::size_t n,
-                 std::size_t k) {
+template <class Product, class P>
+Status pack_into(typename PackedMatrix<P>::Elements& packed, const ops::Stored& b) {
+  const KernelTable& table = *packed.table;
   const auto& kernel = *kernel_of<Product>(table);
-  auto data = AlignedArray<typename Product::B>::create({ops::packed_size(kernel, n, k)});
+  const std::size_t n = packed.n, k = packed.k;
+  auto data = AlignedArray<unsigned char>::create({ops::packed_size(kernel, n, k), sizeof(typename Product::B)});
   if (!data) return data.error();
   packed.data = std::move(*data);
   if (ops::needs_start(kernel)) {
@@ -150,23 +171,9 @@ Status pack_into(PackedOf<Product>& packed, const KernelTable& table, const ops:
     if (!start) return start.error();
     packed.start = std::move(*start);
   }
-  ops::pack_all(table.pack, kernel, b, &ops::pack_b<Product, typename P::B>, n, k, packed.data.data(),
-                packed.start.data());
+  ops::pack_all(table.pack, kernel, b, &ops::pack_b<Product, typename P::B>, n, k,
+                reinterpret_cast<typename Product::B*>(packed.data.data()), packed.start.data());
   return {};
-}
-
-/// The first alternative whose kernel the table has.
-template <class P, template <class> class Each, class Made, std::size_t kIndex = 0>
-void choose(const KernelTable& table, Made& made) {
-  using Variant = typename Roads<P>::template Variant<Each>;
-  const auto take = [&]<class Product>(const Each<Product>*) {
-    if (kernel_of<Product>(table) == nullptr) return false;
-    made = Each<Product>();
-    return true;
-  };
-  if constexpr (kIndex < std::variant_size_v<Variant>)
-    if (!take(static_cast<std::variant_alternative_t<kIndex, Variant>*>(nullptr)))
-      choose<P, Each, Made, kIndex + 1>(table, made);
 }
 
 }  // namespace
@@ -185,9 +192,12 @@ Result<PackedMatrix<P>> PackedMatrix<P>::create(const PackedMatrixConfig& config
   elements->table = *table;
   elements->k = config.k;
   elements->n = config.n;
-  choose<P, PackedOf>(**table, elements->packed);
-  Status status = std::visit([&](auto& packed) { return pack_into<P>(packed, **table, *from, config.n, config.k); },
-                             elements->packed);
+  Status status;
+  Roads<P>::any([&]<class Product>() {
+    if (kernel_of<Product>(**table) == nullptr) return false;
+    status = pack_into<Product, P>(*elements, *from);
+    return true;
+  });
   if (!status.ok()) return status;
   return PackedMatrix(std::shared_ptr<const Elements>(std::move(elements)));
 }
@@ -202,12 +212,58 @@ std::size_t PackedMatrix<P>::n() const noexcept {
 }
 template <class P>
 std::size_t PackedMatrix<P>::bytes() const noexcept {
-  return std::visit(
-      [](const auto& packed) { return packed.data.span().size_bytes() + packed.start.span().size_bytes(); },
-      elements_->packed);
+  return elements_->data.span().size_bytes() + elements_->start.span().size_bytes();
 }
 
 namespace {
+
+/// Whether vdpbf16ps takes less time than the two multiply-adds whose bits it has: half as much on Zen 4 and 5, twice
+/// as much on Granite Rapids. Asked once for a process, which takes 30 us.
+bool bf16_dot_is_faster(const KernelTable& table) {
+  constexpr std::size_t kDepth = 128, kVectors = 4, kTimes = 5;
+  const auto time = [&]<class Product>(const ProductKernel<Product>& kernel) {
+    const std::vector<typename Product::A> a(kernel.rows[kVectors - 1] * kDepth * Product::kGranule);
+    const std::vector<typename Product::B> b(kernel.lanes * kVectors * kDepth * Product::kGranule);
+    std::vector<float> c(kernel.rows[kVectors - 1] * kernel.lanes * kVectors);
+    const std::ptrdiff_t no_offset = 0;
+    kernels::ProductArgs<Product> args{};
+    args.k_depth = kDepth;
+    args.k_outer = 1;
+    args.offsets = &no_offset;
+    args.a = a.data();
+    args.a_row_stride = kDepth * Product::kGranule;
+    args.a_k_stride = Product::kGranule;
+    args.b = b.data();
+    args.cols = kernel.lanes * kVectors;
+    args.b_stride = args.cols * Product::kGranule;
+    args.c = c.data();
+    args.c_stride = args.cols;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < kTimes; ++i) {
+      const auto before = std::chrono::steady_clock::now();
+      kernel.run[kVectors - 1][kernel.rows[kVectors - 1] - 1](args);
+      least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
+    }
+    return least / static_cast<double>(kernel.rows[kVectors - 1]);
+  };
+  static const bool is_faster = time(*table.narrow.bf16_dot) < time(*table.narrow.bf16);
+  return is_faster;
+}
+
+template <class Product>
+bool blocks_pay(const KernelTable& table, const GemmConfig& config) noexcept {
+  const auto* const blocks = blocks_of<Product>(table);
+  return blocks != nullptr && blocks->pays(config.m, config.n, config.k);
+}
+
+/// Whether a product takes this road rather than the next one. What has other bits is a matter of the shape alone.
+template <class Product>
+bool is_wanted(const KernelTable& table, const GemmConfig& config) {
+  if (kernel_of<Product>(table) == nullptr) return false;
+  if constexpr (std::is_same_v<Product, kernels::Bf16DotProduct>)
+    return blocks_pay<Product>(table, config) || bf16_dot_is_faster(table);
+  return true;
+}
 
 /// A product on one kernel.
 template <class Product>
@@ -219,7 +275,7 @@ class RoadOf {
 
   template <class P>
   Status prepare(const KernelTable& table, const GemmConfig& config, const ops::Stored& a, const ops::Stored& b,
-                 std::size_t c_stride, const PackedOf<Product>* packed, std::size_t threads) {
+                 std::size_t c_stride, const typename PackedMatrix<P>::Elements* packed, std::size_t threads) {
     table_ = &table;
     kernel_ = kernel_of<Product>(table);
     job_.m = config.m;
@@ -229,11 +285,12 @@ class RoadOf {
     job_.b = b;
     job_.c_stride = c_stride;
     job_.accumulate = config.accumulate;
+    if (blocks_pay<Product>(table, config)) job_.blocks = blocks_of<Product>(table);
     // A granule of more than one is read as it lies; and any stride is right for one.
     const bool a_lies_right = std::is_same_v<typename P::A, A> && (Product::kGranule == 1 || a.col_stride == 1);
     if (!a_lies_right) job_.pack_a = &ops::pack_a<Product, typename P::A>;
     if (packed != nullptr)
-      job_.packed_b = {packed->data.data(), packed->start.data()};
+      job_.packed_b = packed->template packed<Product>();
     else if (!std::is_same_v<B, C> || !std::is_same_v<typename P::B, B> || b.col_stride != 1 || packing_pays(config))
       job_.pack_b = &ops::pack_b<Product, typename P::B>;
 
@@ -281,6 +338,7 @@ class RoadOf {
   }
 
   std::string name(const char* type) const {
+    if (job_.blocks != nullptr) return fmt::format("{} {} blocks", table_->isa, type);
     const std::size_t vectors =
         std::min(kernel_->vectors, std::max<std::size_t>(1, base::ceil_div(job_.n, kernel_->lanes)));
     return fmt::format("{} {}{} {}x{}", table_->isa, type, kSuffix<Product>, kernel_->rows[vectors - 1],
@@ -360,14 +418,16 @@ struct Gemm<P>::Plan {
 
     auto plan = std::make_unique<Plan>(Plan{*team, std::nullopt, {}, table, activation->kind, parameter, {}});
     if (packed != nullptr) plan->packed = *packed;
-    choose<P, RoadOf>(*table, plan->road);
+    Roads<P>::any([&]<class Product>() {
+      if (!is_wanted<Product>(*table, config)) return false;
+      plan->road = RoadOf<Product>();
+      return true;
+    });
     const std::size_t c_stride = config.c_stride == 0 ? config.n : config.c_stride;
     Status status = std::visit(
-        [&]<class Product>(RoadOf<Product>& chosen) {
-          const PackedOf<Product>* elements = nullptr;
-          if (packed != nullptr) elements = &std::get<PackedOf<Product>>(packed->elements().packed);
-          plan->kernel = "";
-          Status made = chosen.template prepare<P>(*table, config, *a, *b, c_stride, elements,
+        [&](auto& chosen) {
+          Status made = chosen.template prepare<P>(*table, config, *a, *b, c_stride,
+                                                   packed != nullptr ? &packed->elements() : nullptr,
                                                    static_cast<std::size_t>(team->threads()));
           if (made.ok()) plan->kernel = chosen.name(Roads<P>::kName);
           return made;

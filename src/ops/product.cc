@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/ceil_div.h"
+#include "src/ops/block_product.h"
 
 namespace udnn::ops {
 
@@ -37,6 +38,22 @@ Grid grid_of(std::size_t workers, std::size_t row_tiles, std::size_t panels) noe
     }
   }
   return best;
+}
+
+/// What one worker computes; rows in whole tiles. Without rows: nothing.
+struct Piece {
+  Range rows{}, panels{};
+};
+
+Piece piece_of(const Worker& worker, std::size_t m, std::size_t highest, std::size_t panels) noexcept {
+  if (worker.count == 1) return {{0, m}, {0, panels}};
+  const std::size_t row_tiles = ceil_div(m, highest);
+  const Grid grid = grid_of(static_cast<std::size_t>(worker.count), row_tiles, panels);
+  const auto me = static_cast<std::size_t>(worker.index);
+  if (me >= grid.rows * grid.cols) return {};
+  const Range tiles = part_of(row_tiles, grid.rows, me % grid.rows);
+  return {{part_of(m, row_tiles, tiles.begin).begin, part_of(m, row_tiles, tiles.end - 1).end},
+          part_of(panels, grid.cols, me / grid.rows)};
 }
 
 template <class P>
@@ -154,7 +171,7 @@ class Part {
     args.accumulate = job_.accumulate || !depth.first;
     const C* start = nullptr;  // of a product that does not start from 0
     if (job_.packed_b.data != nullptr) {
-      args.b = job_.packed_b.data + column * to_granules<P>(job_.k) + depth.k.begin * width;
+      args.b = job_.packed_b.data + column * packed_depth<P>(job_.k) + depth.k.begin * width;
       args.b_stride = width * P::kGranule;
       if (needs_start(kernel_) && depth.first) start = job_.packed_b.start + column;
     } else if (job_.pack_b != nullptr) {
@@ -205,7 +222,8 @@ class Part {
       }
       args.c = job_.c + row * job_.c_stride + column;
       kernel_.run[vectors.size() - 1][tile_rows - 1](args);
-      if (finish_ && depth.last) finish(args.c, {row, row + count}, {column, column + cols});
+      if (finish_ && depth.last)
+        finish_rows(finish_, args.c, job_.c_stride, job_.n, {row, row + count}, {column, column + cols});
       tile += args.tiles;
       row += count;
     }
@@ -215,14 +233,6 @@ class Part {
   void copy_tail(const A* from, std::size_t rows, std::size_t elements, A* to) const noexcept {
     for (std::size_t i = 0; i < rows; ++i, from += job_.a.row_stride)
       for (std::size_t q = 0; q < P::kGranule; ++q, ++to) *to = q < elements ? from[q] : A{};
-  }
-
-  void finish(C* c, Range rows, Range cols) const noexcept {
-    const std::size_t first = rows.begin * job_.n + cols.begin;
-    if (cols.size() == job_.n && job_.c_stride == job_.n)
-      finish_(c, rows.size() * job_.n, first);
-    else
-      for (std::size_t i = 0; i < rows.size(); ++i) finish_(c + i * job_.c_stride, cols.size(), first + i * job_.n);
   }
 
   static C wrapping_sum(C a, C b) noexcept {
@@ -249,7 +259,7 @@ Panels::Panels(std::size_t n, std::size_t lanes, std::size_t widest) noexcept
 
 template <class P>
 std::size_t packed_size(const kernels::ProductKernel<P>& kernel, std::size_t n, std::size_t k) noexcept {
-  return ceil_div(n, kernel.lanes) * kernel.lanes * to_granules<P>(k);
+  return ceil_div(n, kernel.lanes) * kernel.lanes * packed_depth<P>(k);
 }
 
 template <class P>
@@ -259,15 +269,18 @@ void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<
   for (std::size_t panel = 0; panel < panels.count; ++panel) {
     const Range vectors = panels.vectors(panel);
     const std::size_t column = vectors.begin * kernel.lanes;
-    typename P::B* const panel_to = to + column * to_granules<P>(k);
-    pack_b(kernels, b, {0, k}, {column, std::min(vectors.end * kernel.lanes, n)}, vectors.size() * kernel.lanes,
-           panel_to);
+    const std::size_t width = vectors.size() * kernel.lanes;
+    typename P::B* const panel_to = to + column * packed_depth<P>(k);
+    pack_b(kernels, b, {0, k}, {column, std::min(vectors.end * kernel.lanes, n)}, width, panel_to);
+    std::fill(panel_to + to_granules<P>(k) * width, panel_to + packed_depth<P>(k) * width, typename P::B{});
     if (needs_start(kernel)) compute_start(kernel, vectors.size(), k, panel_to, start + column);
   }
 }
 
 template <class P>
 ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept {
+  if constexpr (kernels::kHasBlocks<P>)
+    if (job.blocks != nullptr) return block_scratch_size(job, Panels(job.n, kernel.lanes, kernel.vectors));
   ScratchSize size;
   const std::size_t depth = std::min(kDepth<P>, to_granules<P>(job.k));
   if (job.pack_a != nullptr) size.a = std::min(kRowsOfA, job.m) * depth;
@@ -287,8 +300,8 @@ OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>
   static constexpr std::ptrdiff_t kNoOffset = 0;
   OneCall<P> call;
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
-  if (job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr || job.k > kDepth<P> ||
-      job.k % P::kGranule != 0)
+  if (job.blocks != nullptr || job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr ||
+      job.k > kDepth<P> || job.k % P::kGranule != 0)
     return call;
   const std::size_t vectors = panels.all_vectors, tiles = ceil_div(job.m, kernel.rows[vectors - 1]);
   if (job.m % tiles != 0) return call;
@@ -314,16 +327,13 @@ void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
   if (job.m == 0 || panels.count == 0) return;
-  const Part<P> part(kernels, kernel, job, scratch, finish, panels);
-  if (worker.count == 1) return part.run({0, job.m}, {0, panels.count});
-  const std::size_t highest = kernel.rows[ceil_div(panels.all_vectors, panels.count) - 1];
-  const std::size_t row_tiles = ceil_div(job.m, highest);
-  const Grid grid = grid_of(static_cast<std::size_t>(worker.count), row_tiles, panels.count);
-  const auto me = static_cast<std::size_t>(worker.index);
-  if (me >= grid.rows * grid.cols) return;
-  const Range tiles = part_of(row_tiles, grid.rows, me % grid.rows);
-  const Range rows{part_of(job.m, row_tiles, tiles.begin).begin, part_of(job.m, row_tiles, tiles.end - 1).end};
-  part.run(rows, part_of(panels.count, grid.cols, me / grid.rows));
+  const std::size_t highest = job.blocks != nullptr ? kernels::BlockArgs<P>::kMaxRows
+                                                    : kernel.rows[ceil_div(panels.all_vectors, panels.count) - 1];
+  const Piece piece = piece_of(worker, job.m, highest, panels.count);
+  if (piece.rows.size() == 0) return;
+  if constexpr (kernels::kHasBlocks<P>)
+    if (job.blocks != nullptr) return multiply_blocks(kernels, job, scratch, finish, panels, piece.rows, piece.panels);
+  Part<P>(kernels, kernel, job, scratch, finish, panels).run(piece.rows, piece.panels);
 }
 
 #define UDNN_INSTANTIATE(P)                                                                                       \

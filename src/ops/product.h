@@ -41,7 +41,7 @@ bool needs_start(const kernels::ProductKernel<P>& kernel) noexcept {
 /// B in panels, as the kernels read it.
 template <class P>
 struct Packed {
-  const typename P::B* data = nullptr;   ///< panel by panel, each [ceil(k / granule), its columns, granule]
+  const typename P::B* data = nullptr;   ///< panel by panel, each [packed_depth(k) / granule, its columns, granule]
   const typename P::C* start = nullptr;  ///< [all columns of all panels], where the kernel needs it
 };
 
@@ -56,7 +56,8 @@ struct ProductJob {
   const typename P::C* bias = nullptr;  ///< [n], or null
   typename P::C* c = nullptr;           ///< [m, n]
   std::size_t c_stride = 0;
-  bool accumulate = false;  ///< then without bias
+  bool accumulate = false;                          ///< then without bias
+  const kernels::BlockKernel<P>* blocks = nullptr;  ///< computes it instead (block_product.h); pack_a is not asked
 };
 
 /// Panels of columns: each has 1 to kernel.vectors vectors, all as equal as can be (8 = 4 + 4, not 4 + 3 + 1).
@@ -67,6 +68,13 @@ struct Panels {
 
   std::size_t all_vectors, count;
 };
+
+/// k as a packed B has it, filled up with zeros: to 64 bytes of a row of A where they are granules.
+template <class P>
+constexpr std::size_t packed_depth(std::size_t k) noexcept {
+  constexpr std::size_t kFull = P::kGranule == 1 ? 1 : 16 * P::kGranule;
+  return (k + kFull - 1) / kFull * kFull;
+}
 
 /// Elements of a packed B. The sizes may be any; errors are the allocation's.
 template <class P>
