@@ -39,7 +39,42 @@ struct GemmBlocks {
   static void enter(std::size_t rows) noexcept { Unit::configure(rows < kSide ? rows : kSide); }
   static void leave() noexcept { Unit::release(); }
 
-  static void run(const Args& args) noexcept {
+  static void run(const Args& all) noexcept {
+    Args args = all;
+    for (std::size_t left = all.rows; left > 0; left -= args.rows) {
+      args.rows = next_rows(left);
+      run_rows(args);
+      args.a += static_cast<std::ptrdiff_t>(args.rows) * args.a_row_stride;
+      args.c += args.rows * args.c_stride;
+    }
+  }
+
+  static void pack_a(std::size_t rows, std::size_t depth, const A* from, std::ptrdiff_t from_stride, A* to) noexcept {
+    constexpr std::size_t kStep = Args::kStep, kAtOnce = 8;
+    const std::size_t whole = depth / kStep, rest = depth % kStep;
+    const auto mask = rest == 0 ? ~0ULL : (1ULL << rest * sizeof(A)) - 1;
+    for (std::size_t i = 0; i < rows; ++i, from += from_stride, to += kStep) {
+      // Eight lines are read before one is written: a read waits for a write whose address has the same last 12 bits.
+      std::size_t s = 0;
+      for (; s + kAtOnce <= whole; s += kAtOnce) {
+        __m512i lines[kAtOnce];
+#pragma GCC unroll 8
+        for (std::size_t u = 0; u < kAtOnce; ++u) lines[u] = _mm512_loadu_si512(from + (s + u) * kStep);
+#pragma GCC unroll 8
+        for (std::size_t u = 0; u < kAtOnce; ++u) _mm512_store_si512(to + (s + u) * rows * kStep, lines[u]);
+      }
+      for (; s < whole; ++s) _mm512_store_si512(to + s * rows * kStep, _mm512_loadu_si512(from + s * kStep));
+      if (rest != 0) _mm512_store_si512(to + whole * rows * kStep, _mm512_maskz_loadu_epi8(mask, from + whole * kStep));
+    }
+  }
+
+ private:
+  /// Of `left` rows the next ones: 32 at most, and never fewer than 16 unless there are only so many.
+  static std::size_t next_rows(std::size_t left) noexcept {
+    return left <= 2 * kSide ? left : left < 3 * kSide ? left - kSide : 2 * kSide;
+  }
+
+  static void run_rows(const Args& args) noexcept {
     std::size_t column = 0;
     for (std::size_t p = 0; p < args.panel_count; column += args.panels[p].cols, ++p) {
       const auto& [b, cols] = args.panels[p];
@@ -64,18 +99,6 @@ struct GemmBlocks {
     }
   }
 
-  static void pack_a(std::size_t rows, std::size_t depth, const A* from, std::ptrdiff_t from_stride, A* to) noexcept {
-    constexpr std::size_t kStep = Args::kStep;
-    const std::size_t whole = depth / kStep, rest = depth % kStep;
-    const auto mask = rest == 0 ? ~0ULL : (1ULL << rest * sizeof(A)) - 1;
-    for (std::size_t i = 0; i < rows; ++i, from += from_stride, to += kStep) {
-      for (std::size_t s = 0; s < whole; ++s)
-        _mm512_store_si512(to + s * rows * kStep, _mm512_loadu_si512(from + s * kStep));
-      if (rest != 0) _mm512_store_si512(to + whole * rows * kStep, _mm512_maskz_loadu_epi8(mask, from + whole * kStep));
-    }
-  }
-
- private:
   /// Where a block begins; `cols` are left in its panel.
   struct Place {
     const B* b;

@@ -92,7 +92,7 @@ struct ProductKernel {
 template <class T>
 using GemmKernel = ProductKernel<PlainProduct<T>>;
 
-/// Blocks of C (+)= A * B for a unit that multiplies whole tiles: up to 32 rows, and several panels of packed B.
+/// Blocks of C (+)= A * B for a unit that multiplies whole tiles: any rows, and several panels of packed B.
 ///
 ///   c[i, j] = start[i, j] + the sum over steps s of a's kStep elements of row i at s * a_step times those of column j
 ///
@@ -102,13 +102,13 @@ using GemmKernel = ProductKernel<PlainProduct<T>>;
 template <class P>
 struct BlockArgs {
   static constexpr std::size_t kStep = 64 / sizeof(typename P::A);
-  static constexpr std::size_t kMaxRows = 32;
+  static constexpr std::size_t kHeight = 32;  ///< rows that are computed at a time
 
   struct Panel {
     const typename P::B* b;  ///< [steps * 16, cols up to whole vectors, granule], without a gap
     std::size_t cols;        ///< 1 .. 64
   };
-  std::size_t rows;  ///< as enter() has got, or 16 .. kMaxRows where that was 16 or more
+  std::size_t rows;  ///< as enter() has got, or any number from 16 where that was 16 or more
   std::size_t steps;
   const typename P::A* a;
   std::ptrdiff_t a_row_stride;
@@ -131,7 +131,7 @@ struct BlockKernel {
   void (*enter)(std::size_t rows) noexcept;
   void (*leave)() noexcept;
   void (*run)(const BlockArgs<P>&) noexcept;
-  /// Rows of `depth` elements of A, from_stride elements apart, as run() takes them: [steps, rows, 64 bytes].
+  /// Up to kHeight rows of `depth` elements of A, from_stride elements apart, as run() takes them: [steps, rows, 64 bytes].
   void (*pack_a)(std::size_t rows, std::size_t depth, const typename P::A* from, std::ptrdiff_t from_stride,
                  typename P::A* to) noexcept;
   /// Whether it is faster than the tiles of ProductKernel: a function of the shape alone, because it may change bits.

@@ -259,17 +259,7 @@ class Bf16Chain : public GemmKernels {
  protected:
   static constexpr float kLeast = std::numeric_limits<float>::min();
 
-  static float flushed(float x) { return std::abs(x) < kLeast ? std::copysign(0.0F, x) : x; }
-  /// What rounds to the least normal number is zero if it were less with 24 significant bits and any exponent: if it is
-  /// below the middle of the two. Its distance from there has the right sign in double: only a small sum comes here.
-  static float fused(float x, float y, float sum) {
-    const float rounded = std::fma(x, y, sum);
-    if (std::abs(rounded) != kLeast) return flushed(rounded);
-    const double middle = std::copysign(0x1p-126 - 0x1p-151, rounded);
-    const double beyond = std::fma(double{x}, double{y}, double{sum} - middle);
-    return (rounded > 0 ? beyond >= 0 : beyond <= 0) ? rounded : std::copysign(0.0F, rounded);
-  }
-  static float value(Bf16 x) { return flushed(static_cast<float>(reference::value_of(x))); }
+  static float value(Bf16 x) { return reference::flushed(static_cast<float>(reference::value_of(x))); }
 };
 
 TEST_P(Bf16Chain, IsThatOfTheInstruction) {
@@ -300,13 +290,13 @@ TEST_P(Bf16Chain, IsThatOfTheInstruction) {
     for (std::size_t i = 0; i < a.size(); ++i) wide_a[i] = static_cast<float>(reference::value_of(a[i]));
     bool underflows = false;  // before it is added: lost without fused multiply-add
     for (std::size_t j = 0; j < cols; ++j) {
-      float sum = flushed(start[j]);
+      float sum = start[j];
       for (std::size_t k = 0; k < kDepth; ++k)
         for (const std::size_t q : Sizes{1, 0}) {
           const float x = value(a[2 * k + q]), y = value(b[(k * cols + j) * 2 + q]);
           underflows |= x * y != 0 && std::abs(x * y) < std::numeric_limits<float>::min();
           underflows |= x != 0 && y != 0 && x * y == 0;
-          sum = fused(x, y, sum);
+          sum = reference::fused_flushed(x, y, sum);
         }
       want[j] = sum;
     }

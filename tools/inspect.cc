@@ -29,6 +29,12 @@ std::string tile(const kernels::ProductKernel<P>& gemm) {
   return fmt::format("{}x{}", gemm.rows[gemm.vectors - 1], gemm.vectors * gemm.lanes);
 }
 
+/// What a unit for whole tiles computes at a time.
+template <class P>
+std::string tile(const kernels::BlockKernel<P>*) {
+  return fmt::format("{}x{} by tiles", kernels::BlockArgs<P>::kHeight, kernels::BlockArgs<P>::kHeight);
+}
+
 /// The widest tile of the best kernel that there is: `native`, else `widened`, by way of another type.
 template <class P, class Q>
 std::string tile(const kernels::ProductKernel<P>* native, const kernels::ProductKernel<Q>& widened, const char* type) {
@@ -43,9 +49,11 @@ Status inspect_machine(const InspectOptions& options) {
   report::Table table({"isa", "gemm_f64", "gemm_f32", "gemm_fp16", "gemm_bf16", "gemm_u8s8", "used"});
   for (const kernels::KernelTable* kernels : machine::usable_kernel_tables()) {
     const auto& [f32, f64, narrow] = std::tie(kernels->f32, kernels->f64, kernels->narrow);
-    table.add_row({kernels->isa, tile(f64.gemm), tile(f32.gemm), tile(narrow.fp16, f32.gemm, "fp32"),
-                   tile(narrow.bf16_dot, *narrow.bf16, "fp32"), tile(narrow.u8s8, *narrow.s16, "int16"),
-                   kernels == *chosen ? "yes" : ""});
+    table.add_row(
+        {kernels->isa, tile(f64.gemm), tile(f32.gemm), tile(narrow.fp16, f32.gemm, "fp32"),
+         narrow.bf16_blocks != nullptr ? tile(narrow.bf16_blocks) : tile(narrow.bf16_dot, *narrow.bf16, "fp32"),
+         narrow.u8s8_blocks != nullptr ? tile(narrow.u8s8_blocks) : tile(narrow.u8s8, *narrow.s16, "int16"),
+         kernels == *chosen ? "yes" : ""});
   }
   if (options.json)
     fmt::print("{}", json_line(base::Value::object({{"isa", (*chosen)->isa},

@@ -7,7 +7,9 @@
 // The bits of C depend on the sizes and on the instruction set, never on the number of threads or on what was packed.
 // Each c[i, j] is one chain in order of k: of fused multiply-adds for F64, F32 and F16 (two roundings without FMA); of
 // pairs for BF16, the second element of a pair first, subnormal operands and results being zero, as the instruction
-// vdpbf16ps has it; exact modulo 2^32 for integers.
+// vdpbf16ps has it; exact modulo 2^32 for integers. Where the CPU has tiles (UDNN_ISA amx) and the sizes are such that
+// they pay, BF16 is summed as these do: for every 32 elements of k, the even ones and the odd ones each from 0, then
+// both together, then to what is there (kernels/simd/tile_unit.h). UDNN_ISA=avx512bf16 has the bits of other CPUs.
 #pragma once
 
 #include <cstddef>

@@ -13,8 +13,32 @@ constexpr BlockKernel<P> block_kernel(bool (*pays)(std::size_t m, std::size_t n,
       .enter = &Kernel::enter, .leave = &Kernel::leave, .run = &Kernel::run, .pack_a = &Kernel::pack_a, .pays = pays};
 }
 
-bool bf16_pays(std::size_t m, std::size_t, std::size_t) noexcept { return m >= 1; }
-bool bytes_pay(std::size_t m, std::size_t, std::size_t) noexcept { return m >= 1; }
+double up(double x) noexcept {
+  const auto whole = static_cast<double>(static_cast<std::size_t>(x));
+  return whole < x ? whole + 1 : whole;
+}
+
+// What a product takes, in cycles, B packed and in L2: fitted to 900 shapes of 1 to 128 rows, 6 to 512 columns and 8 to
+// 1024 elements of k on Granite Rapids, 2026-12. To enter and to leave takes 181 of them.
+double by_tiles(double m, double n, double k_bytes, double store) noexcept {
+  const double tiles = up(m / 16) * up(n / 16), steps = up(k_bytes / 64);
+  const double copy = steps * 64 == k_bytes ? 0 : 2 * m * steps;
+  return 450 + tiles * (16 * steps + store) + copy;
+}
+
+// By two multiply-adds, A widened before and B in the loop; one chain has 4 cycles for each k.
+bool bf16_pays(std::size_t m_rows, std::size_t n_cols, std::size_t depth) noexcept {
+  const auto m = static_cast<double>(m_rows), n = static_cast<double>(n_cols), k = static_cast<double>(depth);
+  const double chain = 4 * k, all = up(n / 16) * k / 2 * (1 + m);
+  return by_tiles(m, n, 2 * k, 44) < 150 + 10 * m + m * k / 8 + (all < chain ? chain : all);
+}
+
+// By vpdpbusd.
+bool bytes_pay(std::size_t m_rows, std::size_t n_cols, std::size_t depth) noexcept {
+  const auto m = static_cast<double>(m_rows), n = static_cast<double>(n_cols), k = static_cast<double>(depth);
+  const double granules = up(k / 4), chain = 3.6 * granules, all = up(n / 16) * granules * (1 + m) / 2;
+  return by_tiles(m, n, k, 64) + 40 < 50 + m * up(n / 16) + (all < chain ? chain : all);
+}
 
 constexpr BlockKernel<Bf16DotProduct> kBf16 = block_kernel<Bf16DotProduct>(&bf16_pays);
 constexpr BlockKernel<U8S8Product> kU8S8 = block_kernel<U8S8Product>(&bytes_pay);

@@ -15,8 +15,12 @@ using base::ceil_div;
 constexpr std::size_t kLanes = 16;     // columns of a tile
 constexpr std::size_t kMaxPanels = 8;  // 512 columns
 constexpr std::size_t kBytesOfB = std::size_t{1} << 20U;
+constexpr std::size_t kBytesOfC = std::size_t{64} << 10U;
 // Of a row of A. 1 or 2 KiB are as fast, 512 bytes 5 % slower (1024^3, Granite Rapids, 2026-12).
 constexpr std::size_t kBytesOfDepth = 2048;
+// Where a copy is used for few columns it should stay in L1: 32 x 10 x 1024 bytes, 1390 ns with 2 KiB (same CPU and
+// day).
+constexpr std::size_t kBytesOfShortDepth = 512, kFewColumns = 128;
 constexpr std::size_t kBytesOfStage = 16384;  // what is packed of one panel of B at a time: 1 MiB
 
 template <class P>
@@ -32,10 +36,10 @@ std::size_t panels_in_group(const ProductJob<P>& job, const Panels& panels) noex
   return std::clamp<std::size_t>(kBytesOfB / panel, 1, std::min(kMaxPanels, std::max<std::size_t>(1, panels.count)));
 }
 
-/// Of `left` rows the next ones to be computed: 32, and never fewer than 16 unless there are only so many.
-std::size_t next_rows(std::size_t left) noexcept {
-  constexpr std::size_t kMost = 32, kLeast = 16;
-  return left <= kMost ? left : left < kMost + kLeast ? left - kLeast : kMost;
+/// Of `left` rows the next ones to be computed, `most` at a time and never fewer than 16 unless there are only so many.
+std::size_t next_rows(std::size_t left, std::size_t most) noexcept {
+  constexpr std::size_t kLeast = 16;
+  return left <= most ? left : left < most + kLeast ? left - kLeast : most;
 }
 
 /// BlockKernel::pack_a of a transposed A.
@@ -51,9 +55,9 @@ void pack_transposed(const kernels::PackKernels& kernels, std::size_t rows, std:
       kernels.transpose_16(row(0), static_cast<std::size_t>(k_stride) * sizeof(from[0]), rows, count,
                            reinterpret_cast<std::uint16_t*>(to), kStep);
     } else {
-      constexpr std::size_t kGranules = 16, kMaxRows = kernels::BlockArgs<P>::kMaxRows;
-      const std::uint8_t none[kMaxRows] = {};
-      std::uint32_t granules[kGranules][kMaxRows];
+      constexpr std::size_t kGranules = 16, kHeight = kernels::BlockArgs<P>::kHeight;
+      const std::uint8_t none[kHeight] = {};
+      std::uint32_t granules[kGranules][kHeight];
       for (std::size_t g = 0; g < kGranules; ++g) {
         const std::uint8_t* four[4];
         for (std::size_t q = 0; q < 4; ++q)
@@ -112,8 +116,12 @@ class BlockPart {
       std::fill(to + filled, to + packed * width, B{});
       to += packed * width;
     }
+    // Rows that need not be packed: as many as keep their part of C in L2 until it is finished.
+    const std::size_t columns = end_of(group.end - 1) - column_of(group.begin);
+    const std::size_t together = kBytesOfC / (columns * sizeof(C) * Args::kHeight) * Args::kHeight;
+    const std::size_t most = lies_in_lines(rows, stage) ? std::max(Args::kHeight, together) : Args::kHeight;
     for (std::size_t row = rows.begin; row < rows.end;) {
-      const std::size_t count = next_rows(rows.end - row);
+      const std::size_t count = next_rows(rows.end - row, most);
       run_rows({row, row + count}, group, stage, b);
       row += count;
     }
@@ -128,9 +136,11 @@ class BlockPart {
     args.panel_count = group.size();
     args.c = job_.c + rows.begin * job_.c_stride + column;
     args.c_stride = job_.c_stride;
+    const bool is_copied_for_few = columns <= kFewColumns && !lies_in_lines(rows, stage);
+    const std::size_t longest = in_row<P>(is_copied_for_few ? kBytesOfShortDepth : kBytesOfDepth);
     std::size_t first_k = stage.begin;
     do {
-      const Range depth{first_k, std::min(first_k + in_row<P>(kBytesOfDepth), stage.end)};
+      const Range depth{first_k, std::min(first_k + longest, stage.end)};
       for (std::size_t p = 0; p < group.size(); ++p)
         panels[p] = {b[p] + (depth.begin - stage.begin) * width_of(group.begin + p),
                      end_of(group.begin + p) - column_of(group.begin + p)};
@@ -145,20 +155,26 @@ class BlockPart {
       finish_rows(finish_, args.c, job_.c_stride, job_.n, rows, {column, column + columns});
   }
 
-  void set_a(Args& args, Range rows, Range depth) const noexcept {
+  const A* a_at(Range rows, Range depth) const noexcept {
+    return static_cast<const A*>(job_.a.data) + static_cast<std::ptrdiff_t>(rows.begin) * job_.a.row_stride +
+           static_cast<std::ptrdiff_t>(depth.begin) * job_.a.col_stride;
+  }
+  /// Whether each row of A is whole lines of the cache, so that tiles are loaded as it lies.
+  bool lies_in_lines(Range rows, Range depth) const noexcept {
     constexpr std::size_t kLine = 64;
-    const A* const lying = static_cast<const A*>(job_.a.data) +
-                           static_cast<std::ptrdiff_t>(rows.begin) * job_.a.row_stride +
-                           static_cast<std::ptrdiff_t>(depth.begin) * job_.a.col_stride;
-    const bool is_row = job_.a.col_stride == 1;
-    if (is_row && reinterpret_cast<std::uintptr_t>(lying) % kLine == 0 &&
-        static_cast<std::size_t>(job_.a.row_stride) % Args::kStep == 0 && depth.size() % Args::kStep == 0) {
+    return job_.a.col_stride == 1 && reinterpret_cast<std::uintptr_t>(a_at(rows, depth)) % kLine == 0 &&
+           static_cast<std::size_t>(job_.a.row_stride) % Args::kStep == 0 && depth.size() % Args::kStep == 0;
+  }
+
+  void set_a(Args& args, Range rows, Range depth) const noexcept {
+    const A* const lying = a_at(rows, depth);
+    if (lies_in_lines(rows, depth)) {
       args.a = lying;
       args.a_row_stride = job_.a.row_stride;
       args.a_step = Args::kStep;
       return;
     }
-    if (is_row)
+    if (job_.a.col_stride == 1)
       job_.blocks->pack_a(rows.size(), depth.size(), lying, job_.a.row_stride, scratch_.a);
     else
       pack_transposed<P>(kernels_, rows.size(), depth.size(), lying, job_.a.col_stride, scratch_.a);
@@ -180,7 +196,7 @@ template <class P>
 ScratchSize block_scratch_size(const ProductJob<P>& job, const Panels& panels) noexcept {
   ScratchSize size;
   const std::size_t depth = packed_depth<P>(job.k);
-  size.a = std::min(kernels::BlockArgs<P>::kMaxRows, job.m) * std::min(depth, in_row<P>(kBytesOfDepth));
+  size.a = std::min(kernels::BlockArgs<P>::kHeight, job.m) * std::min(depth, in_row<P>(kBytesOfDepth));
   if (job.pack_b != nullptr)
     size.b = std::min(panels_in_group(job, panels) * 4, panels.all_vectors) * kLanes *
              std::min(depth, in_row<P>(kBytesOfStage));

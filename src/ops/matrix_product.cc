@@ -13,6 +13,7 @@
 
 #include "src/base/aligned_array.h"
 #include "src/base/ceil_div.h"
+#include "src/base/verbose.h"
 #include "src/machine/isa.h"
 #include "src/ops/activation.h"
 #include "src/ops/pack.h"
@@ -338,7 +339,7 @@ class RoadOf {
   }
 
   std::string name(const char* type) const {
-    if (job_.blocks != nullptr) return fmt::format("{} {} blocks", table_->isa, type);
+    if (job_.blocks != nullptr) return fmt::format("{} {} 32x32 by tiles", table_->isa, type);
     const std::size_t vectors =
         std::min(kernel_->vectors, std::max<std::size_t>(1, base::ceil_div(job_.n, kernel_->lanes)));
     return fmt::format("{} {}{} {}x{}", table_->isa, type, kSuffix<Product>, kernel_->rows[vectors - 1],
@@ -434,6 +435,9 @@ struct Gemm<P>::Plan {
         },
         plan->road);
     if (!status.ok()) return status;
+    if (base::is_verbose())
+      base::log_line(fmt::format("gemm {} x {} x {}: {}, {} {}", config.m, config.n, config.k, plan->kernel,
+                                 team->threads(), team->threads() == 1 ? "thread" : "threads"));
     return Gemm(std::move(plan));
   }
 

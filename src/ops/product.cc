@@ -327,7 +327,7 @@ void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
   if (job.m == 0 || panels.count == 0) return;
-  const std::size_t highest = job.blocks != nullptr ? kernels::BlockArgs<P>::kMaxRows
+  const std::size_t highest = job.blocks != nullptr ? kernels::BlockArgs<P>::kHeight
                                                     : kernel.rows[ceil_div(panels.all_vectors, panels.count) - 1];
   const Piece piece = piece_of(worker, job.m, highest, panels.count);
   if (piece.rows.size() == 0) return;
