@@ -48,6 +48,7 @@ FAULTS = [  # what is wrong, file, text, replacement
     ("integers: ties go up", SCALED, "((rest + rest == unit) & is_odd(whole))", "(rest + rest == unit)"),
     ("integers: the quotient that was rounded up stays", SCALED, "const auto too_far = rest < zero;", "const auto too_far = rest < -unit;"),
     ("integers: a code moves under directed rounding", SCALED, "rounded_to<T>(nearest * unit) == magnitude", "nearest * unit == magnitude"),
+    ("integers: the quotient's last places decide", SCALED, "doubt > Vector(-0x1p-16)", "doubt > Vector(0.0)"),
     ("integers: the word misses by one", SCALED, "Vector(0x1p32) - word_as_value(", "Vector(0x1p32 - 1) - word_as_value("),
     ("binary: zero is negative", SCALED, "xsimd::select(x < Vector(0.0), -unit, unit)", "xsimd::select(x <= Vector(0.0), -unit, unit)"),
     ("ternary: the threshold itself counts", SCALED, "xsimd::select(x > threshold, unit,", "xsimd::select(x >= threshold, unit,"),
