@@ -74,7 +74,7 @@ def built_and_run(folder: pathlib.Path, compiler: str, philox: pathlib.Path, fau
         if text.count(fault[2]) != 1:
             return f"{fault[1]} holds {text.count(fault[2])} times, expected once: {fault[2]!r}"
         path.write_text(text.replace(fault[2], fault[3]))
-    command = [compiler, "-std=c++20", "-O1", "-fno-exceptions", "-ffp-contract=off", "-w", "-I", here, "-I", ROOT, "-I", ROOT / "include",
+    command = [compiler, "-std=c++20", "-O0", "-fno-exceptions", "-ffp-contract=off", "-w", "-I", here, "-I", ROOT, "-I", ROOT / "include",
                ROOT / "tests/mutation_proof.cc", philox, "-o", here / "proof"]
     compiled = subprocess.run(command, capture_output=True, text=True)
     if compiled.returncode != 0:
