@@ -75,9 +75,10 @@ struct LargestMagnitudes {
     if (i < count) largest = xsimd::max(largest, finite(Part<T, Arch>(count - i).load(x + i)));
     alignas(Vector) T lanes[Vector::size];
     largest.store_aligned(lanes);
-    T all{0};
-    for (const T lane : lanes) all = lane > all ? lane : all;
-    return all;
+    // In halves: one lane after the other would take as long as the two vectors of a block of 32.
+    for (std::size_t half = Vector::size / 2; half > 0; half /= 2)
+      for (std::size_t j = 0; j < half; ++j) lanes[j] = lanes[j + half] > lanes[j] ? lanes[j + half] : lanes[j];
+    return lanes[0];
   }
 
   /// largest[j] = max(largest[j], |x[j]|)

@@ -16,17 +16,20 @@
 
 namespace udnn::kernels {
 
+/// In lanes of the carrier: a float holds the exponents of every posit that fits it, and the steps of its fractions.
 template <class T, class Arch>
 struct RoundPosit {
-  using Vector = xsimd::batch<double, Arch>;
-  using Bits = xsimd::batch<std::uint64_t, Arch>;
+  using Vector = xsimd::batch<T, Arch>;
+  using Bits = xsimd::batch<WordOf<T>, Arch>;
 
   static void run(const PositGrid& grid, const Piece<T>& piece) noexcept {
-    const Vector zero(0.0), one(1.0), two(2.0), half(0.5), sign_bit(-0.0);
-    const Vector smallest(1 / grid.largest), largest(grid.largest), nan(grid.nan);
-    const Vector run_length(grid.run_length), per_exponent(1 / grid.run_length);
-    const Vector exponent_bits(grid.exponent_bits), tail_bits(grid.bits - 1 - grid.exponent_bits);
-    on_each_double<T, Arch>(piece, [&](Vector x, std::size_t, const auto&) noexcept {
+    const Vector zero(T{0}), one(T{1}), two(T{2}), half(T{0.5}), sign_bit(T{-0.0});
+    const Vector smallest(static_cast<T>(1 / grid.largest)), largest(static_cast<T>(grid.largest)),
+        nan(static_cast<T>(grid.nan));
+    const Vector per_exponent(static_cast<T>(1 / grid.run_length));
+    const Vector exponent_bits(static_cast<T>(grid.exponent_bits)),
+        tail_bits(static_cast<T>(grid.bits - 1 - grid.exponent_bits));
+    on_each_vector<T, Arch>(piece, [&](Vector x, std::size_t) noexcept {
       const Vector sign = x & sign_bit, given = magnitude_of(x);
       // Never to zero and never past the largest.
       const Vector magnitude = xsimd::min(xsimd::max(given, smallest), largest);
@@ -40,7 +43,7 @@ struct RoundPosit {
 
       const Vector cut = power(xsimd::max(zero - f, zero));
       const Vector lower_steps = floor(e / cut), lower = lower_steps * cut;
-      const Vector border = xsimd::select(cut > one, power(lower + floor(cut * half)), Vector(1.5) * power(e));
+      const Vector border = xsimd::select(cut > one, power(lower + floor(cut * half)), Vector(T{1.5}) * power(e));
       const Vector exponent_kept = exponent_bits + f;  // bits; none: the run's end is the last bit
       const Vector pairs = lower_steps * half;
       const auto ends_odd = ((exponent_kept > zero) & (pairs > floor(pairs))) | ((exponent_kept <= zero) & is_small);
@@ -50,25 +53,28 @@ struct RoundPosit {
       const auto is_largest = magnitude >= largest;  // whose run of N - 1 bits has no end
       const Vector rounded = xsimd::select(is_largest, largest, xsimd::select(f > zero, in_fraction, in_exponent));
       const Vector value = xsimd::select(given > zero, rounded ^ sign, zero);
-      return xsimd::select(given <= Vector(kLargest<double>), value, nan);
+      return xsimd::select(given <= Vector(kLargest<T>), value, nan);
     });
   }
 
  private:
-  /// floor(x) of |x| < 2^51.
+  // kAllWhole is 2^kMantissa, whose last bits count ones.
+  static constexpr int kMantissa = sizeof(T) == sizeof(float) ? 23 : 52;
+  static constexpr T kBias = sizeof(T) == sizeof(float) ? T{127} : T{1023};
+
+  /// floor(x) of |x| < 2^(kMantissa - 1).
   static Vector floor(Vector x) noexcept {
     const Vector nearest = nearest_integer(x);
-    return nearest - xsimd::select(nearest > x, Vector(1.0), Vector(0.0));
+    return nearest - xsimd::select(nearest > x, Vector(T{1}), Vector(T{0}));
   }
 
   /// floor(log2 x) of a normal x > 0.
   static Vector exponent_of(Vector x) noexcept {
-    constexpr std::uint64_t kWhole = 0x4330000000000000U;  // 2^52, whose last bits count ones
-    return as_value<double>((as_bits(x) >> 52) | Bits(kWhole)) - Vector(0x1p52 + 1023);
+    return as_value<T>((as_bits(x) >> kMantissa) | as_bits(Vector(kAllWhole<T>))) - Vector(kAllWhole<T> + kBias);
   }
 
-  /// 2^n of a whole n from -1022 to 1023.
-  static Vector power(Vector n) noexcept { return as_value<double>(as_bits(n + Vector(0x1p52 + 1023)) << 52); }
+  /// 2^n of a whole n, the exponent of a normal T.
+  static Vector power(Vector n) noexcept { return as_value<T>(as_bits(n + Vector(kAllWhole<T> + kBias)) << kMantissa); }
 };
 
 /// Plus or minus 2^e in a window, the nearest by value or by logarithm.

@@ -297,11 +297,19 @@ double unit_by_definition(const Format& f, double largest, double tensor) {
   if (f.scale_rule == ScaleRule::kFixed) return f.scale_value;
   if (f.family == Family::kNvfp4) {
     const double wanted = largest / (6 * tensor);
-    double best = 0;  // the nearest e4m3 by search; ties go to the even code
+    double best = 0;  // by search: the last e4m3 not above, the first not below, or the nearest, of two the even code
     std::uint64_t best_code = 0;
     const auto coder = quantizer<double>(format("e4m3"), *machine::usable_carrier_tables().back());
     for (std::uint64_t code = 0; code < 127; ++code) {
       const double value = coder.decode(code, {});
+      if (f.scale_rule == ScaleRule::kFloor) {
+        if (value <= wanted) best = value;
+        continue;
+      }
+      if (f.scale_rule == ScaleRule::kCeil) {
+        if (best < wanted) best = value;
+        continue;
+      }
       const double distance = std::abs(value - wanted), least = std::abs(best - wanted);
       if (distance < least || (distance == least && code % 2 == 0 && best_code % 2 == 1)) {
         best = value;
@@ -472,7 +480,7 @@ std::size_t prove_blocks(const Format& f, std::size_t length, std::size_t inner,
 }
 
 std::vector<std::string> block_formats() {
-  std::vector<std::string> names = {"nvfp4"};
+  std::vector<std::string> names = {"nvfp4", "nvfp4:floor", "nvfp4:ceil"};
   for (const char* bits : {"2", "4", "8", "12", "16", "24"})
     for (const char* block : {"1", "3", "16", "32", "600"}) names.push_back(fmt::format("bfp{}/{}", bits, block));
   for (const char* name : {"mxfp8", "mxfp8e5m2", "mxfp6", "mxfp6e3m2", "mxfp4", "mxint8"})
@@ -527,6 +535,33 @@ TEST(Blocks, TheLargestMaySaturateUnderFloorAndNotUnderRceil) {
   EXPECT_EQ(q[5], 2.0);
   quantizer<double>(format("mxfp4:even"), *table).run(x.data(), q.data(), 32, 0, kDraw, {}, nullptr);
   EXPECT_EQ(q[5], 2.0);
+}
+
+TEST(Blocks, OfNvfp4HaveAScaleThatIsRoundedAsTheNameSays) {
+  const auto* table = machine::usable_carrier_tables().back();
+  std::vector<double> x(16, 0.0), q(16);
+  x[3] = 6.5;  // 6 * 1.0833: between the scales 1 and 1.125
+  const auto rounded = [&](const char* name) {
+    quantizer<double>(format(name), *table).run(x.data(), q.data(), 16, 0, kDraw, {.unit = 1}, nullptr);
+    return q[3];
+  };
+  EXPECT_EQ(rounded("nvfp4:floor"), 6);
+  EXPECT_EQ(rounded("nvfp4:ceil"), 6.75);
+  EXPECT_EQ(rounded("nvfp4"), 6.75);
+  EXPECT_EQ(rounded("nvfp4:even"), 6.75);
+  x[3] = 6.25;
+  EXPECT_EQ(rounded("nvfp4:ceil"), 6.75);
+  EXPECT_EQ(rounded("nvfp4"), 6);
+  EXPECT_EQ(format("nvfp4:even"), format("nvfp4"));
+  x[3] = 0x1p-20;  // less than any scale: only ceil has one for it
+  EXPECT_EQ(rounded("nvfp4"), 0);
+  EXPECT_EQ(rounded("nvfp4:floor"), 0);
+  x[3] = 0x1p-11;
+  EXPECT_EQ(rounded("nvfp4"), 0);
+  EXPECT_EQ(rounded("nvfp4:ceil"), 0);  // a quarter of 2^-9: a tie with 0
+  x[3] = 0x1.8p-11;
+  EXPECT_EQ(rounded("nvfp4"), 0);
+  EXPECT_EQ(rounded("nvfp4:ceil"), 0x1p-10);
 }
 
 TEST(Blocks, ByAPercentileOneInAHundredMayStandOutside) {

@@ -50,18 +50,24 @@ int mx_exponent(const Format& format, const FormatTraits& element, int emax, dou
   }
 }
 
-/// To the nearest e4m3, ties to even, at most the largest. x >= 0.
-double nearest_e4m3(double x) noexcept {
+/// An e4m3 beside x >= 0, at most the largest: below it (floor), above it (ceil), else the nearest, ties to even.
+double to_e4m3(double x, ScaleRule rule) noexcept {
   if (!(x < kLargestE4m3)) return kLargestE4m3;
   const int e = x == 0 ? -6 : std::max(std::ilogb(x), -6);
-  return std::min(std::ldexp(std::nearbyint(std::ldexp(x, 3 - e)), e - 3), kLargestE4m3);
+  const double steps = std::ldexp(x, 3 - e);
+  const double whole = rule == ScaleRule::kFloor  ? std::floor(steps)
+                       : rule == ScaleRule::kCeil ? std::ceil(steps)
+                                                  : std::nearbyint(steps);
+  return std::min(std::ldexp(whole, e - 3), kLargestE4m3);
 }
+
+double nearest_e4m3(double x) noexcept { return to_e4m3(x, ScaleRule::kEven); }
 
 }  // namespace
 
 double block_unit(const Format& format, const FormatTraits& element, double largest, double tensor) noexcept {
   if (format.scale_rule == ScaleRule::kFixed) return format.scale_value;
-  if (format.family == Family::kNvfp4) return nearest_e4m3(largest / (kLargestE2m1 * tensor)) * tensor;
+  if (format.family == Family::kNvfp4) return to_e4m3(largest / (kLargestE2m1 * tensor), format.scale_rule) * tensor;
   const bool is_mx = format.family == Family::kMx, has_codes = is_mx && format.exponent_bits == 0;
   const int fraction_bits = code_fraction_bits(format);
   int s = kLeast - fraction_bits;

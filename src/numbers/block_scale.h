@@ -5,6 +5,9 @@
 //     floor  s = floor(log2 max) - emax        even   s = floor(log2(max rounded to the element's mantissa)) - emax
 //     ceil   s = ceil(log2 max) - emax         rceil  the least s with (largest element) 2^s >= max
 //   nvfp4    e4m3(max / (6 tensor)) * tensor,  tensor = (largest magnitude of the tensor) / (6 * 448) as a float
+//     even   e4m3(x) the nearest to x, ties to even   floor  the largest not above x   ceil  the least not below x: the
+//            largest of a block saturates under floor, and under even by at most 1/16, but under ceil only where the
+//            float of the tensor is less than its quotient
 //
 // Where a scale rule looks past the largest magnitude of the block (mx as under rceil):
 //

@@ -117,7 +117,7 @@ constexpr std::array kFamilies{
     named("mxfp6e3m2", mx(3, 2, 6), "6.25", "OCP MX: blocks of 32 e3m2"),
     named("mxfp4", mx(2, 1, 4), "4.25", "OCP MX: blocks of 32 e2m1"),
     named("mxint8", mx(0, 0, 8), "8.25", "OCP MX: blocks of 32 codes / 64"),
-    named("nvfp4", of(Family::kNvfp4, 2, 1, 4, 16), "4.5",
+    named("nvfp4", of(Family::kNvfp4, 2, 1, 4, 16, ScaleRule::kEven), "4.5",
           "blocks of 16 e2m1 with an e4m3 scale, one float for the tensor"),
     FamilyRow{"positN.E",
               "posit",
@@ -174,10 +174,10 @@ constexpr std::array kModifiers{
     scale("pct=", ScaleRule::kPercentile, "scale from a percentile, up to 100", true),
     scale("mse", ScaleRule::kLeastSquares, "scale of the least mean squared error"),
     scale("fix=", ScaleRule::kFixed, "the scale itself: the value of one code", true),
-    scale("floor", ScaleRule::kFloor, "mx: floor(log2 max) - emax (default of mx)"),
-    scale("ceil", ScaleRule::kCeil, "mx: ceil(log2 max) - emax"),
+    scale("floor", ScaleRule::kFloor, "mx: floor(log2 max) - emax (default of mx); nvfp4: the e4m3 below"),
+    scale("ceil", ScaleRule::kCeil, "mx: ceil(log2 max) - emax; nvfp4: the e4m3 above"),
     scale("rceil", ScaleRule::kRceil, "mx: the least that lets the largest fit; also mx:max"),
-    scale("even", ScaleRule::kEven, "mx: floor(log2 of the rounded max) - emax"),
+    scale("even", ScaleRule::kEven, "mx: floor(log2 of the rounded max) - emax; nvfp4: the nearest e4m3 (its default)"),
     ModifierRow{"unit", ModifierKind::kUnit, 1, "b1, t2: s = 1"},
     ModifierRow{"log", ModifierKind::kLog, 1, "po2: nearest in the logarithm, without a zero"},
 };
@@ -221,6 +221,10 @@ bool applies(const ModifierRow& modifier, const Format& format) noexcept {
       return family == Family::kFloat || family == Family::kOcpFloat;
     case ModifierKind::kScale:
       if (family == Family::kMx) return true;
+      if (family == Family::kNvfp4)
+        return modifier.value == static_cast<int>(ScaleRule::kFloor) ||
+               modifier.value == static_cast<int>(ScaleRule::kCeil) ||
+               modifier.value == static_cast<int>(ScaleRule::kEven);
       return static_cast<ScaleRule>(modifier.value) <= ScaleRule::kFixed &&
              (family == Family::kDynamicFixed || family == Family::kInt || family == Family::kUnsignedInt ||
               family == Family::kBlockFloat);

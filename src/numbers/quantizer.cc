@@ -183,6 +183,14 @@ struct Quantizer<T>::ScaledBlock {
     for (Real* values : {lowest_value, highest_value}) values[to] = values[from];
   }
 
+  /// Another scale for `count` neighbours, all else as set() has it. (Half of the time of a block of 32 went into
+  /// copying what all blocks share.)
+  void rescale(std::size_t at, std::size_t count, double scale) noexcept {
+    std::fill_n(unit + at, count, scale);
+    std::fill_n(lowest_value + at, count, Real{lowest[at]} * scale);
+    std::fill_n(highest_value + at, count, Real{highest[at]} * scale);
+  }
+
   /// The first `count` entries go on as they began.
   void repeat(std::size_t from, std::size_t count) noexcept {
     for (std::size_t i = from; i < count; ++i) copy(i - from, i);
@@ -508,21 +516,17 @@ void Quantizer<T>::run_blocks(const T* x, T* q, std::size_t length, std::size_t 
   if (inner == 1) {
     // As many blocks as fit together, or one that is cut into pieces.
     const std::size_t together = std::clamp<std::size_t>(kBlock / block(), 1, kBlock);
+    units.set(0, traits_, {});
+    units.repeat(1, std::min(length, kBlock));
     for (std::size_t begin = 0, b = 0; begin < length; begin += together * block(), b += together) {
       const std::size_t count = std::min(together * block(), length - begin);
       const Scale* used = scales == nullptr ? found : scales + b;
       if (scales == nullptr) block_scales(x + begin, count, 1, tensor, found);
       if (together == 1) {
-        units.set(0, traits_, *used);
-        units.repeat(1, std::min(kBlock, count));
+        units.rescale(0, std::min(kBlock, count), used->unit);
       } else {
-        for (std::size_t i = 0; i < count; ++i) {
-          const bool is_first = i % block() == 0;
-          if (is_first)
-            units.set(i, traits_, used[i / block()]);
-          else
-            units.copy(i - 1, i);
-        }
+        for (std::size_t i = 0; i < count; i += block(), ++used)
+          units.rescale(i, std::min(block(), count - i), used->unit);
       }
       run_piece(begin, count);
     }
