@@ -1,6 +1,7 @@
 #include "src/machine/topology.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -180,8 +181,10 @@ bool discover(const Hwloc& hwloc, hwloc_topology_t topology) {
   // An older library refuses the newer flags, which only save time.
   const bool has_flags =
       hwloc.set_flags(topology, flags) == 0 || hwloc.set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) == 0;
-  return has_flags && hwloc.blacklist(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86") == 0 &&
-         hwloc.filter_all(topology, HWLOC_TYPE_FILTER_KEEP_NONE) == 0 &&
+  // EINVAL: there is no such component, as in libraries for other architectures.
+  const bool is_without_x86 =
+      hwloc.blacklist(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86") == 0 || errno == EINVAL;
+  return has_flags && is_without_x86 && hwloc.filter_all(topology, HWLOC_TYPE_FILTER_KEEP_NONE) == 0 &&
          hwloc.filter(topology, HWLOC_OBJ_PACKAGE, HWLOC_TYPE_FILTER_KEEP_ALL) == 0 &&
          hwloc.filter(topology, HWLOC_OBJ_L3CACHE, HWLOC_TYPE_FILTER_KEEP_ALL) == 0 &&
          hwloc.filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL) == 0 && hwloc.discover(topology) == 0;
