@@ -131,7 +131,8 @@ struct BlockKernel {
   void (*enter)(std::size_t rows) noexcept;
   void (*leave)() noexcept;
   void (*run)(const BlockArgs<P>&) noexcept;
-  /// Up to kHeight rows of `depth` elements of A, from_stride elements apart, as run() takes them: [steps, rows, 64 bytes].
+  /// Up to kHeight rows of `depth` elements of A, from_stride elements apart, as run() takes them: [steps, rows, 64
+  /// bytes].
   void (*pack_a)(std::size_t rows, std::size_t depth, const typename P::A* from, std::ptrdiff_t from_stride,
                  typename P::A* to) noexcept;
   /// Whether it is faster than the tiles of ProductKernel: a function of the shape alone, because it may change bits.
