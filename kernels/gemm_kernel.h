@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "udnn/half.h"
 
@@ -105,7 +104,7 @@ struct BlockArgs {
   static constexpr std::size_t kHeight = 32;  ///< rows that are computed at a time
 
   struct Panel {
-    const typename P::B* b;  ///< [steps * 16, cols up to whole vectors, granule], without a gap
+    const typename P::B* b;  ///< [steps * 16, cols up to whole vectors of the table, granule], without a gap
     std::size_t cols;        ///< 1 .. 64
   };
   std::size_t rows;  ///< as enter() has got, or any number from 16 where that was 16 or more
@@ -122,11 +121,8 @@ struct BlockArgs {
 };
 
 template <class P>
-inline constexpr bool kHasBlocks =
-    std::is_same_v<P, Bf16DotProduct> || std::is_same_v<P, U8S8Product> || std::is_same_v<P, S8S8Product>;
-
-template <class P>
 struct BlockKernel {
+  std::size_t lanes, vectors;  ///< columns of a vector, and vectors of a panel, for which B is packed
   /// Before the first run of a thread, and after the last. rows: the fewest that a run will have.
   void (*enter)(std::size_t rows) noexcept;
   void (*leave)() noexcept;
@@ -146,8 +142,9 @@ struct NarrowProducts {
   const ProductKernel<Bf16DotProduct>* bf16_dot;
   const ProductKernel<S16Product>* s16;  ///< never null; for integers of 8 bits, widened
   const ProductKernel<U8S8Product>* u8s8;
-  const ProductKernel<S8S8Product>* s8s8;                    ///< null where u8s8 is
-  const BlockKernel<Bf16DotProduct>* bf16_blocks = nullptr;  ///< sums in another order than bf16: simd/tile_unit.h
+  const ProductKernel<S8S8Product>* s8s8;  ///< null where u8s8 is
+  /// Sums in another order than bf16: simd/tile_unit.h. Without such a unit it never pays, and has the same bits.
+  const BlockKernel<Bf16DotProduct>* bf16_blocks = nullptr;
   const BlockKernel<U8S8Product>* u8s8_blocks = nullptr;
   const BlockKernel<S8S8Product>* s8s8_blocks = nullptr;
 };

@@ -173,6 +173,18 @@ void expect_close(const kernels::ProductKernel<P>& kernel) {
       .expect_definition();
 }
 
+class EveryKernelTable : public OnEveryIsa {};
+
+// The other tests run what this CPU can: here it is said what that leaves out.
+TEST_P(EveryKernelTable, RunsOnThisCpu) {
+  const auto usable = machine::usable_kernel_tables();
+  if (std::ranges::find(usable, &isa()) == usable.end()) GTEST_SKIP() << "this CPU cannot run " << isa().isa;
+  const ForcedIsa forced(isa().isa);
+  const auto chosen = machine::chosen_kernel_table();
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(*chosen, &isa());
+}
+
 class GemmKernels : public OnEveryIsa {
  protected:
   /// visit(name, kernel) for each product of this instruction set; the number of them.
@@ -355,6 +367,7 @@ TEST_P(Bf16Chain, LeavesTheFloatingPointStateAsItWas) {
   EXPECT_NE(half, 0);
 }
 
+INSTANTIATE_TEST_SUITE_P(All, EveryKernelTable, testing::ValuesIn(kernels::all_kernel_tables()), isa_name);
 INSTANTIATE_TEST_SUITE_P(EveryIsa, GemmKernels, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
 INSTANTIATE_TEST_SUITE_P(EveryIsa, Bf16Chain, testing::ValuesIn(machine::usable_kernel_tables()), isa_name);
 

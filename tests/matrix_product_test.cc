@@ -34,7 +34,7 @@ class Product : public testing::Test {
 
   // All in one buffer between guard pages; the operands of transposes and strides.
   void expect_product(GemmConfig config, bool is_packed, bool with_bias, Edge edge = Edge::kEnd) {
-    const auto& [m, n, k, ta, tb, sa, sb, sc, accumulate, activation, parameter, threads] = config;
+    const auto& [m, n, k, ta, tb, sa, sb, sc, accumulate, activation, parameter, threads, order] = config;
     SCOPED_TRACE(testing::Message() << m << " x " << n << " x " << k << (ta ? ", A transposed" : "")
                                     << (tb ? ", B transposed" : "") << (accumulate ? ", accumulating" : "")
                                     << (is_packed ? ", packed" : "") << (with_bias ? ", bias" : "") << ", strides "
@@ -194,32 +194,48 @@ TYPED_TEST(Product, HasTheSameBitsForAnyTeamAndPacking) {
   for (auto& v : b) any(v);
   for (std::size_t i = 0; i < kK; ++i)
     for (std::size_t j = 0; j < kN; ++j) transposed[j * kK + i] = b[i * kN + j];
-  std::vector<typename P::C> want;
-  bool were_tiles = false;
-  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
-    // Where every level has fused multiply-adds they have the same bits; so do those without. Tiles of bf16 have their
-    // own.
-    const bool has_tiles = std::is_same_v<P, product::BF16> && table->narrow.bf16_blocks != nullptr;
-    if (!table->is_fused || (std::is_same_v<P, product::BF16> && !has_tiles && were_tiles)) want.clear();
-    were_tiles = has_tiles;
-    const ForcedIsa forced(table->isa);
-    for (const int threads : {1, 2, 3, 7})
-      for (const bool tb : {false, true}) {
-        std::vector<typename P::C> got(kM * kN);
-        const auto gemm = Gemm<P>::create({.m = kM, .n = kN, .k = kK, .b_is_transposed = tb, .threads = threads});
-        ASSERT_TRUE(gemm) << gemm.error().message();
-        gemm->run({.a = a.data(), .b = tb ? transposed.data() : b.data(), .c = got.data()});
-        if (want.empty()) want = got;
-        ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0)
-            << table->isa << ", " << threads << " threads" << (tb ? ", transposed" : "");
-      }
-    const auto packed = PackedMatrix<P>::create({.k = kK, .n = kN}, b.data());
-    ASSERT_TRUE(packed);
-    std::vector<typename P::C> got(kM * kN);
-    const auto gemm = Gemm<P>::create({.m = kM, .n = kN, .k = kK, .threads = 2}, *packed);
-    gemm->run({.a = a.data(), .c = got.data()});
-    ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0) << table->isa << ", packed";
+  // Where levels have fused multiply-adds they have the same bits; so do those without. Each order of bf16 has its own.
+  std::vector<Bf16Order> orders{Bf16Order::kFastest};
+  if constexpr (std::is_same_v<P, product::BF16>) orders = {Bf16Order::kPairs, Bf16Order::kTiles};
+  std::vector<std::vector<typename P::C>> of_orders;
+  for (const Bf16Order order : orders) {
+    std::vector<typename P::C> want;
+    for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+      if (!table->is_fused) want.clear();
+      if (order == Bf16Order::kTiles && table->narrow.bf16_blocks == nullptr) continue;
+      const ForcedIsa forced(table->isa);
+      for (const int threads : {1, 2, 3, 7})
+        for (const bool tb : {false, true}) {
+          std::vector<typename P::C> got(kM * kN);
+          const auto gemm = Gemm<P>::create(
+              {.m = kM, .n = kN, .k = kK, .b_is_transposed = tb, .threads = threads, .bf16_order = order});
+          ASSERT_TRUE(gemm) << gemm.error().message();
+          gemm->run({.a = a.data(), .b = tb ? transposed.data() : b.data(), .c = got.data()});
+          if (want.empty()) want = got;
+          ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0)
+              << table->isa << ", " << threads << " threads" << (tb ? ", transposed" : "");
+        }
+      const auto packed = PackedMatrix<P>::create({.k = kK, .n = kN}, b.data());
+      ASSERT_TRUE(packed);
+      std::vector<typename P::C> got(kM * kN);
+      const auto gemm = Gemm<P>::create({.m = kM, .n = kN, .k = kK, .threads = 2, .bf16_order = order}, *packed);
+      gemm->run({.a = a.data(), .c = got.data()});
+      ASSERT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(got[0])), 0) << table->isa << ", packed";
+    }
+    of_orders.push_back(want);
   }
+  if (of_orders.size() == 2 && !of_orders[1].empty()) {
+    EXPECT_NE(of_orders[0], of_orders[1]);
+  }
+}
+
+TEST(Bf16Order, OfTilesIsRefusedWhereThereAreNone) {
+  const ForcedIsa forced(machine::usable_kernel_tables().back()->isa);
+  const auto gemm = Gemm<product::BF16>::create({.m = 1, .n = 1, .k = 1, .bf16_order = Bf16Order::kTiles});
+  ASSERT_FALSE(gemm);
+  EXPECT_EQ(gemm.error().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(gemm.error().message(), std::string("gemm.bf16_order: tiles: not among the kernels of '") +
+                                        machine::usable_kernel_tables().back()->isa + "', expected AVX2 or more");
 }
 
 TYPED_TEST(Product, AllocatesNothingWhileItRuns) {

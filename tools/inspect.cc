@@ -51,7 +51,7 @@ Status inspect_machine(const InspectOptions& options) {
     const auto& [f32, f64, narrow] = std::tie(kernels->f32, kernels->f64, kernels->narrow);
     table.add_row(
         {kernels->isa, tile(f64.gemm), tile(f32.gemm), tile(narrow.fp16, f32.gemm, "fp32"),
-         narrow.bf16_blocks != nullptr ? tile(narrow.bf16_blocks) : tile(narrow.bf16_dot, *narrow.bf16, "fp32"),
+         narrow.u8s8_blocks != nullptr ? tile(narrow.bf16_blocks) : tile(narrow.bf16_dot, *narrow.bf16, "fp32"),
          narrow.u8s8_blocks != nullptr ? tile(narrow.u8s8_blocks) : tile(narrow.u8s8, *narrow.s16, "int16"),
          kernels == *chosen ? "yes" : ""});
   }

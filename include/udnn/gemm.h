@@ -6,10 +6,10 @@
 //
 // The bits of C depend on the sizes and on the instruction set, never on the number of threads or on what was packed.
 // Each c[i, j] is one chain in order of k: of fused multiply-adds for F64, F32 and F16 (two roundings without FMA); of
-// pairs for BF16, the second element of a pair first, subnormal operands and results being zero, as the instruction
-// vdpbf16ps has it; exact modulo 2^32 for integers. Where the CPU has tiles (UDNN_ISA amx) and the sizes are such that
-// they pay, BF16 is summed as these do: for every 32 elements of k, the even ones and the odd ones each from 0, then
-// both together, then to what is there (kernels/simd/tile_unit.h). UDNN_ISA=avx512bf16 has the bits of other CPUs.
+// pairs for BF16, subnormal operands and results being zero; exact modulo 2^32 for integers. Where the CPU has tiles
+// (UDNN_ISA amx) and the sizes are such that they pay, BF16 is summed as these do: for every 32 elements of k the even
+// and the odd ones each from 0, then both together, then to what is there (kernels/simd/tile_unit.h). Bf16Order
+// chooses.
 #pragma once
 
 #include <cstddef>
@@ -71,6 +71,14 @@ class PackedMatrix {
   std::shared_ptr<const Elements> elements_;
 };
 
+/// In which order BF16 adds. The bits of kPairs and of kTiles are the same on every CPU that can (with fused
+/// multiply-adds; kTiles on x86).
+enum class Bf16Order {
+  kFastest,  ///< kTiles where the CPU has tiles and the sizes are such that they pay, else kPairs
+  kPairs,    ///< for each pair of k the second element, then the first: as the instruction vdpbf16ps
+  kTiles,    ///< for every 32 elements of k the even and the odd ones apart: as tdpbf16ps, of which Intel AMX is made
+};
+
 /// c[i, j] = f(start[i, j] + bias[j] + sum_k a[i, k] * b[k, j]),   start = c[i, j] where it accumulates, else 0
 struct GemmConfig {
   std::size_t m = 0;
@@ -82,9 +90,10 @@ struct GemmConfig {
   std::size_t b_stride = 0;
   std::size_t c_stride = 0;
   bool accumulate = false;
-  std::string_view activation = "none";  ///< f, as networks name it ("relu", "gelu"); integers have none
-  double activation_parameter = 0;       ///< of those that have one; 0: the default
-  int threads = 1;                       ///< at most; 0: one for each core of this process
+  std::string_view activation = "none";        ///< f, as networks name it ("relu", "gelu"); integers have none
+  double activation_parameter = 0;             ///< of those that have one; 0: the default
+  int threads = 1;                             ///< at most; 0: one for each core of this process
+  Bf16Order bf16_order = Bf16Order::kFastest;  ///< of no meaning for other products
 };
 
 template <class P>
@@ -100,7 +109,8 @@ template <class P>
 class Gemm {
  public:
   /// Errors: kInvalidArgument (a stride shorter than a row, an unknown activation, k so large that sums of integers may
-  /// overflow, a packed matrix of other sizes), kOutOfMemory, those of UDNN_ISA.
+  /// overflow, a packed matrix of other sizes), kUnsupported (Bf16Order::kTiles without AVX2), kOutOfMemory, those of
+  /// UDNN_ISA.
   static Result<Gemm> create(const GemmConfig& config);
   static Result<Gemm> create(const GemmConfig& config, const PackedMatrix<P>& b);
 

@@ -27,6 +27,13 @@ typedef enum udnn_gemm_type {
   UDNN_GEMM_S8S8 = 5,  ///< int8_t x int8_t -> int32_t
 } udnn_gemm_type;
 
+/// In which order bf16 is added: Bf16Order in udnn/gemm.h.
+typedef enum udnn_bf16_order {
+  UDNN_BF16_FASTEST = 0,
+  UDNN_BF16_PAIRS = 1,
+  UDNN_BF16_TILES = 2,
+} udnn_bf16_order;
+
 /// c [m, n] = f(start + bias + a [m, k] * b [k, n]),   start = c where it accumulates, else 0
 typedef struct udnn_gemm_config {
   udnn_gemm_type type;
@@ -42,6 +49,7 @@ typedef struct udnn_gemm_config {
   const char* activation;       ///< f, as networks name it ("relu"); NULL: none. Integers have none
   double activation_parameter;  ///< 0: the default
   int32_t threads;              ///< at most; 0: one for each core of this process
+  udnn_bf16_order bf16_order;   ///< of no meaning for other types
 } udnn_gemm_config;
 
 /// A product of fixed sizes made ready.

@@ -6,13 +6,6 @@ namespace udnn::kernels {
 
 namespace {
 
-template <class P>
-constexpr BlockKernel<P> block_kernel(bool (*pays)(std::size_t m, std::size_t n, std::size_t k) noexcept) noexcept {
-  using Kernel = GemmBlocks<P, Amx>;
-  return {
-      .enter = &Kernel::enter, .leave = &Kernel::leave, .run = &Kernel::run, .pack_a = &Kernel::pack_a, .pays = pays};
-}
-
 double up(double x) noexcept {
   const auto whole = static_cast<double>(static_cast<std::size_t>(x));
   return whole < x ? whole + 1 : whole;
@@ -27,7 +20,7 @@ double by_tiles(double m, double n, double k_bytes, double store) noexcept {
 }
 
 // By two multiply-adds, A widened before and B in the loop; one chain has 4 cycles for each k.
-bool bf16_pays(std::size_t m_rows, std::size_t n_cols, std::size_t depth) noexcept {
+bool bf16_pay(std::size_t m_rows, std::size_t n_cols, std::size_t depth) noexcept {
   const auto m = static_cast<double>(m_rows), n = static_cast<double>(n_cols), k = static_cast<double>(depth);
   const double chain = 4 * k, all = up(n / 16) * k / 2 * (1 + m);
   return by_tiles(m, n, 2 * k, 44) < 150 + 10 * m + m * k / 8 + (all < chain ? chain : all);
@@ -40,9 +33,20 @@ bool bytes_pay(std::size_t m_rows, std::size_t n_cols, std::size_t depth) noexce
   return by_tiles(m, n, k, 64) + 40 < 50 + m * up(n / 16) + (all < chain ? chain : all);
 }
 
-constexpr BlockKernel<Bf16DotProduct> kBf16 = block_kernel<Bf16DotProduct>(&bf16_pays);
-constexpr BlockKernel<U8S8Product> kU8S8 = block_kernel<U8S8Product>(&bytes_pay);
-constexpr BlockKernel<S8S8Product> kS8S8 = block_kernel<S8S8Product>(&bytes_pay);
+template <class P>
+constexpr BlockKernel<P> block_kernel() noexcept {
+  using Kernel = GemmBlocks<P, Amx>;
+  return {.lanes = 16,
+          .vectors = 4,
+          .enter = &Kernel::enter,
+          .leave = &Kernel::leave,
+          .run = &Kernel::run,
+          .pack_a = &Kernel::pack_a,
+          .pays = std::is_same_v<P, Bf16DotProduct> ? &bf16_pay : &bytes_pay};
+}
+constexpr BlockKernel<Bf16DotProduct> kBf16 = block_kernel<Bf16DotProduct>();
+constexpr BlockKernel<U8S8Product> kU8S8 = block_kernel<U8S8Product>();
+constexpr BlockKernel<S8S8Product> kS8S8 = block_kernel<S8S8Product>();
 
 }  // namespace
 

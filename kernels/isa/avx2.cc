@@ -14,6 +14,8 @@ extern constinit const CarrierKernels<double> kAvx2F64 = carrier_kernels<double,
 extern constinit const ProductKernel<Fp16Product> kAvx2Fp16 = product_kernel<Fp16Product, Arch, 12, 6>();
 extern constinit const ProductKernel<Bf16Product> kAvx2Bf16 = product_kernel<Bf16Product, Arch, 6, 4>();
 extern constinit const ProductKernel<S16Product> kAvx2S16 = product_kernel<S16Product, Arch, 12, 6>();
+extern constinit const BlockKernel<Bf16DotProduct> kAvx2Bf16Blocks =
+    block_kernel_of<Bf16BlocksByVectors<Arch>, Bf16DotProduct, 2>();
 extern constinit const PackKernels kAvx2Pack = pack_kernels<Arch>();
 
 extern constinit const KernelTable kAvx2Kernels{
@@ -27,7 +29,8 @@ extern constinit const KernelTable kAvx2Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx2S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr},
+               .s8s8 = nullptr,
+               .bf16_blocks = &kAvx2Bf16Blocks},
     .pack = kAvx2Pack,
 };
 

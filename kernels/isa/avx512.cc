@@ -11,6 +11,8 @@ extern constinit const ProductKernel<Bf16Product> kAvx512Bf16 =
     product_kernel<Bf16Product, xsimd::avx512bw, 16, 12, 7, 5>();
 extern constinit const ProductKernel<S16Product> kAvx512S16 =
     product_kernel<S16Product, xsimd::avx512bw, 16, 12, 8, 6>();
+extern constinit const BlockKernel<Bf16DotProduct> kAvx512Bf16Blocks =
+    block_kernel_of<Bf16BlocksByVectors<xsimd::avx512bw>, Bf16DotProduct, 4>();
 extern constinit const PackKernels kAvx512Pack = pack_kernels<xsimd::avx512bw>();
 
 extern constinit const KernelTable kAvx512Kernels{
@@ -24,7 +26,8 @@ extern constinit const KernelTable kAvx512Kernels{
                .bf16_dot = nullptr,
                .s16 = &kAvx512S16,
                .u8s8 = nullptr,
-               .s8s8 = nullptr},
+               .s8s8 = nullptr,
+               .bf16_blocks = &kAvx512Bf16Blocks},
     .pack = kAvx512Pack,
 };
 

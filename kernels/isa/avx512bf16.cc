@@ -17,7 +17,8 @@ extern constinit const KernelTable kAvx512Bf16Kernels{
                .bf16_dot = &kAvx512Bf16Dot,
                .s16 = &kAvx512S16,
                .u8s8 = &kAvx512VnniU8S8,
-               .s8s8 = &kAvx512VnniS8S8},
+               .s8s8 = &kAvx512VnniS8S8,
+               .bf16_blocks = &kAvx512Bf16Blocks},
     .pack = kAvx512Pack,
 };
 

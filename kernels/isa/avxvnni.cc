@@ -16,8 +16,13 @@ extern constinit const KernelTable kAvxVnniKernels{
     .is_fused = true,
     .f32 = kAvx2F32,
     .f64 = kAvx2F64,
-    .narrow =
-        {.fp16 = &kAvx2Fp16, .bf16 = &kAvx2Bf16, .bf16_dot = nullptr, .s16 = &kAvx2S16, .u8s8 = &kU8S8, .s8s8 = &kS8S8},
+    .narrow = {.fp16 = &kAvx2Fp16,
+               .bf16 = &kAvx2Bf16,
+               .bf16_dot = nullptr,
+               .s16 = &kAvx2S16,
+               .u8s8 = &kU8S8,
+               .s8s8 = &kS8S8,
+               .bf16_blocks = &kAvx2Bf16Blocks},
     .pack = kAvx2Pack,
 };
 

@@ -10,6 +10,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/gemm_blocks_by_vectors.h"
 #include "kernels/kernel_table.h"
 #include "kernels/pack.h"
 #include "kernels/philox.h"
@@ -71,6 +72,18 @@ constexpr ProductKernel<PlainProduct<T>> plain_kernel() noexcept {
   else
     return product_kernel_of<PlainProduct<T>, Arch, sizeof...(kRows), kRows..., 2, 2, 1, 1, 1, 1>();
 #endif
+}
+
+template <class Kernel, class P, std::size_t kVectors>
+constexpr BlockKernel<P> block_kernel_of() noexcept {
+  constexpr std::size_t kLanes = Kernel::kLanes;
+  return {.lanes = kLanes,
+          .vectors = kVectors,
+          .enter = &Kernel::enter,
+          .leave = &Kernel::leave,
+          .run = &Kernel::run,
+          .pack_a = &Kernel::pack_a,
+          .pays = &Kernel::pays};
 }
 
 template <class T, class Arch>

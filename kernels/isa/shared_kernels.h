@@ -12,6 +12,7 @@ extern const CarrierKernels<double> kAvx2F64;
 extern const ProductKernel<Fp16Product> kAvx2Fp16;
 extern const ProductKernel<Bf16Product> kAvx2Bf16;
 extern const ProductKernel<S16Product> kAvx2S16;
+extern const BlockKernel<Bf16DotProduct> kAvx2Bf16Blocks;
 extern const PackKernels kAvx2Pack;
 
 // avx512.cc
@@ -20,6 +21,7 @@ extern const CarrierKernels<double> kAvx512F64;
 extern const ProductKernel<Fp16Product> kAvx512Fp16;
 extern const ProductKernel<Bf16Product> kAvx512Bf16;
 extern const ProductKernel<S16Product> kAvx512S16;
+extern const BlockKernel<Bf16DotProduct> kAvx512Bf16Blocks;
 extern const PackKernels kAvx512Pack;
 
 // avx512bf16.cc

@@ -12,7 +12,6 @@ namespace {
 
 using base::ceil_div;
 
-constexpr std::size_t kLanes = 16;     // columns of a tile
 constexpr std::size_t kMaxPanels = 8;  // 512 columns
 constexpr std::size_t kBytesOfB = std::size_t{1} << 20U;
 constexpr std::size_t kBytesOfC = std::size_t{64} << 10U;
@@ -32,7 +31,7 @@ constexpr std::size_t in_row(std::size_t bytes) noexcept {
 template <class P>
 std::size_t panels_in_group(const ProductJob<P>& job, const Panels& panels) noexcept {
   const std::size_t depth = std::min(packed_depth<P>(job.k), in_row<P>(kBytesOfStage));
-  const std::size_t panel = 4 * kLanes * std::max<std::size_t>(1, depth) * sizeof(typename P::B);
+  const std::size_t panel = panels.widest * panels.lanes * std::max<std::size_t>(1, depth) * sizeof(typename P::B);
   return std::clamp<std::size_t>(kBytesOfB / panel, 1, std::min(kMaxPanels, std::max<std::size_t>(1, panels.count)));
 }
 
@@ -96,9 +95,11 @@ class BlockPart {
   }
 
  private:
-  std::size_t column_of(std::size_t panel) const noexcept { return panels_.vectors(panel).begin * kLanes; }
-  std::size_t width_of(std::size_t panel) const noexcept { return panels_.vectors(panel).size() * kLanes; }
-  std::size_t end_of(std::size_t panel) const noexcept { return std::min(panels_.vectors(panel).end * kLanes, job_.n); }
+  std::size_t column_of(std::size_t panel) const noexcept { return panels_.vectors(panel).begin * panels_.lanes; }
+  std::size_t width_of(std::size_t panel) const noexcept { return panels_.vectors(panel).size() * panels_.lanes; }
+  std::size_t end_of(std::size_t panel) const noexcept {
+    return std::min(panels_.vectors(panel).end * panels_.lanes, job_.n);
+  }
 
   void run_group(Range rows, Range group, Range stage) const noexcept {
     const B* b[kMaxPanels];  // of each panel, from the begin of the stage
@@ -190,30 +191,38 @@ class BlockPart {
   const Panels& panels_;
 };
 
+template <class P>
+Panels panels_of(const ProductJob<P>& job) noexcept {
+  return {job.n, job.blocks->lanes, job.blocks->vectors};
+}
+
 }  // namespace
 
 template <class P>
-ScratchSize block_scratch_size(const ProductJob<P>& job, const Panels& panels) noexcept {
+ScratchSize scratch_size(const ProductJob<P>& job) noexcept {
+  const Panels panels = panels_of(job);
   ScratchSize size;
   const std::size_t depth = packed_depth<P>(job.k);
   size.a = std::min(kernels::BlockArgs<P>::kHeight, job.m) * std::min(depth, in_row<P>(kBytesOfDepth));
   if (job.pack_b != nullptr)
-    size.b = std::min(panels_in_group(job, panels) * 4, panels.all_vectors) * kLanes *
+    size.b = std::min(panels_in_group(job, panels) * panels.widest, panels.all_vectors) * panels.lanes *
              std::min(depth, in_row<P>(kBytesOfStage));
   return size;
 }
 
 template <class P>
-void multiply_blocks(const kernels::PackKernels& kernels, const ProductJob<P>& job, const ProductScratch<P>& scratch,
-                     const Finish<typename P::C>& finish, const Panels& panels, Range rows, Range part) noexcept {
-  BlockPart<P>(kernels, job, scratch, finish, panels).run(rows, part);
+void multiply(Worker& worker, const kernels::PackKernels& kernels, const ProductJob<P>& job,
+              const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
+  const Panels panels = panels_of(job);
+  const Piece piece = piece_of(worker, job.m, kernels::BlockArgs<P>::kHeight, panels.count);
+  if (piece.rows.size() == 0 || piece.panels.size() == 0) return;
+  BlockPart<P>(kernels, job, scratch, finish, panels).run(piece.rows, piece.panels);
 }
 
-#define UDNN_INSTANTIATE(P)                                                                                            \
-  template ScratchSize block_scratch_size(const ProductJob<kernels::P>&, const Panels&) noexcept;                      \
-  template void multiply_blocks(const kernels::PackKernels&, const ProductJob<kernels::P>&,                            \
-                                const ProductScratch<kernels::P>&, const Finish<kernels::P::C>&, const Panels&, Range, \
-                                Range) noexcept
+#define UDNN_INSTANTIATE(P)                                                                   \
+  template ScratchSize scratch_size(const ProductJob<kernels::P>&) noexcept;                  \
+  template void multiply(Worker&, const kernels::PackKernels&, const ProductJob<kernels::P>&, \
+                         const ProductScratch<kernels::P>&, Finish<kernels::P::C>) noexcept
 UDNN_INSTANTIATE(Bf16DotProduct);
 UDNN_INSTANTIATE(U8S8Product);
 UDNN_INSTANTIATE(S8S8Product);

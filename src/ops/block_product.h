@@ -1,4 +1,4 @@
-// src/ops/block_product.h: the driver of units that multiply whole tiles; part of multiply() in product.h.
+// src/ops/block_product.h: the driver of units that multiply whole tiles.
 //
 //   for each group of panels of B           packed first where they were not before; they stay in L2
 //     for each 32 rows of A                 packed first where they do not lie on lines of the cache
@@ -13,12 +13,13 @@
 
 namespace udnn::ops {
 
+/// Of a job with blocks.
 template <class P>
-ScratchSize block_scratch_size(const ProductJob<P>& job, const Panels& panels) noexcept;
+ScratchSize scratch_size(const ProductJob<P>& job) noexcept;
 
-/// One worker's rows and panels of job.blocks.
+/// As multiply() in product.h, of a job with blocks.
 template <class P>
-void multiply_blocks(const kernels::PackKernels& kernels, const ProductJob<P>& job, const ProductScratch<P>& scratch,
-                     const Finish<typename P::C>& finish, const Panels& panels, Range rows, Range part) noexcept;
+void multiply(Worker& worker, const kernels::PackKernels& kernels, const ProductJob<P>& job,
+              const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept;
 
 }  // namespace udnn::ops

@@ -49,6 +49,8 @@ Status create(const udnn_gemm_config& from, const void* b, udnn_gemm** gemm) {
        {std::pair{"a_is_transposed", from.a_is_transposed}, std::pair{"b_is_transposed", from.b_is_transposed},
         std::pair{"accumulate", from.accumulate}})
     if (value != 0 && value != 1) return udnn::base::invalid("gemm.{}: {}, expected 0 or 1", name, value);
+  const auto order = static_cast<std::uint32_t>(from.bf16_order);
+  if (order > UDNN_BF16_TILES) return udnn::base::invalid("gemm.bf16_order: {}, expected 0 to 2", order);
   const udnn::GemmConfig config{.m = from.m,
                                 .n = from.n,
                                 .k = from.k,
@@ -60,7 +62,8 @@ Status create(const udnn_gemm_config& from, const void* b, udnn_gemm** gemm) {
                                 .accumulate = from.accumulate != 0,
                                 .activation = from.activation == nullptr ? "none" : from.activation,
                                 .activation_parameter = from.activation_parameter,
-                                .threads = from.threads};
+                                .threads = from.threads,
+                                .bf16_order = static_cast<udnn::Bf16Order>(order)};
   switch (from.type) {
     case UDNN_GEMM_F64:
       return create<product::F64>(config, b, gemm);

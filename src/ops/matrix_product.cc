@@ -16,6 +16,7 @@
 #include "src/base/verbose.h"
 #include "src/machine/isa.h"
 #include "src/ops/activation.h"
+#include "src/ops/block_product.h"
 #include "src/ops/pack.h"
 #include "src/ops/product.h"
 #include "udnn/gemm.h"
@@ -88,6 +89,11 @@ const ProductKernel<Product>* kernel_of(const KernelTable& table) noexcept {
   else
     return table.narrow.s16;
 }
+
+template <class Product>
+constexpr bool kMayHaveBlocks =
+    std::is_same_v<Product, kernels::Bf16DotProduct> || std::is_same_v<Product, kernels::U8S8Product> ||
+    std::is_same_v<Product, kernels::S8S8Product>;
 
 template <class Product>
 const kernels::BlockKernel<Product>* blocks_of(const KernelTable& table) noexcept {
@@ -252,17 +258,20 @@ bool bf16_dot_is_faster(const KernelTable& table) {
 }
 
 template <class Product>
-bool blocks_pay(const KernelTable& table, const GemmConfig& config) noexcept {
+bool takes_blocks(const KernelTable& table, const GemmConfig& config) noexcept {
   const auto* const blocks = blocks_of<Product>(table);
-  return blocks != nullptr && blocks->pays(config.m, config.n, config.k);
+  if (blocks == nullptr) return false;
+  if (std::is_same_v<Product, kernels::Bf16DotProduct> && config.bf16_order != Bf16Order::kFastest)
+    return config.bf16_order == Bf16Order::kTiles;
+  return blocks->pays(config.m, config.n, config.k);
 }
 
 /// Whether a product takes this road rather than the next one. What has other bits is a matter of the shape alone.
 template <class Product>
 bool is_wanted(const KernelTable& table, const GemmConfig& config) {
+  if (takes_blocks<Product>(table, config)) return true;
   if (kernel_of<Product>(table) == nullptr) return false;
-  if constexpr (std::is_same_v<Product, kernels::Bf16DotProduct>)
-    return blocks_pay<Product>(table, config) || bf16_dot_is_faster(table);
+  if constexpr (std::is_same_v<Product, kernels::Bf16DotProduct>) return bf16_dot_is_faster(table);
   return true;
 }
 
@@ -286,7 +295,7 @@ class RoadOf {
     job_.b = b;
     job_.c_stride = c_stride;
     job_.accumulate = config.accumulate;
-    if (blocks_pay<Product>(table, config)) job_.blocks = blocks_of<Product>(table);
+    if (takes_blocks<Product>(table, config)) job_.blocks = blocks_of<Product>(table);
     // A granule of more than one is read as it lies; and any stride is right for one.
     const bool a_lies_right = std::is_same_v<typename P::A, A> && (Product::kGranule == 1 || a.col_stride == 1);
     if (!a_lies_right) job_.pack_a = &ops::pack_a<Product, typename P::A>;
@@ -295,19 +304,10 @@ class RoadOf {
     else if (!std::is_same_v<B, C> || !std::is_same_v<typename P::B, B> || b.col_stride != 1 || packing_pays(config))
       job_.pack_b = &ops::pack_b<Product, typename P::B>;
 
-    const ops::ScratchSize size = ops::scratch_size(*kernel_, job_);
-    auto a_room = AlignedArray<A>::create({threads, a_stride_ = up_to_line(size.a)});
-    auto b_room = AlignedArray<B>::create({threads, b_stride_ = up_to_line(size.b)});
-    auto start_room =
-        AlignedArray<C>::create({threads, start_stride_ = ops::needs_start(*kernel_) ? up_to_line(size.start) : 0});
-    if (!a_room) return a_room.error();
-    if (!b_room) return b_room.error();
-    if (!start_room) return start_room.error();
-    a_room_ = std::move(*a_room);
-    b_room_ = std::move(*b_room);
-    start_room_ = std::move(*start_room);
+    if constexpr (kMayHaveBlocks<Product>)
+      if (job_.blocks != nullptr) return make_room(ops::scratch_size(job_), threads);
     if (threads == 1) tiles_ = ops::one_call(*kernel_, job_);
-    return {};
+    return make_room(ops::scratch_size(*kernel_, job_), threads);
   }
 
   /// Where one call of the kernel is the whole product: makes it, and says so. Half the time of the smallest ones.
@@ -332,9 +332,10 @@ class RoadOf {
     job.c = c;
     job.bias = bias;
     const auto me = static_cast<std::size_t>(worker.index);
-    const ops::ProductScratch<Product> scratch{
-        a_room_.data() + me * a_stride_, b_room_.data() + me * b_stride_,
-        ops::needs_start(*kernel_) && job.pack_b != nullptr ? start_room_.data() + me * start_stride_ : nullptr};
+    const ops::ProductScratch<Product> scratch{a_room_.data() + me * a_stride_, b_room_.data() + me * b_stride_,
+                                               start_stride_ != 0 ? start_room_.data() + me * start_stride_ : nullptr};
+    if constexpr (kMayHaveBlocks<Product>)
+      if (job.blocks != nullptr) return ops::multiply(worker, table_->pack, job, scratch, finish);
     ops::multiply(worker, table_->pack, *kernel_, job, scratch, finish);
   }
 
@@ -347,6 +348,19 @@ class RoadOf {
   }
 
  private:
+  Status make_room(const ops::ScratchSize& size, std::size_t threads) {
+    auto a_room = AlignedArray<A>::create({threads, a_stride_ = up_to_line(size.a)});
+    auto b_room = AlignedArray<B>::create({threads, b_stride_ = up_to_line(size.b)});
+    auto start_room = AlignedArray<C>::create({threads, start_stride_ = up_to_line(size.start)});
+    if (!a_room) return a_room.error();
+    if (!b_room) return b_room.error();
+    if (!start_room) return start_room.error();
+    a_room_ = std::move(*a_room);
+    b_room_ = std::move(*b_room);
+    start_room_ = std::move(*start_room);
+    return {};
+  }
+
   // Where B is large its rows lie pages apart, and enough rows of A come by.
   static bool packing_pays(const GemmConfig& config) noexcept {
     return config.m >= 128 && config.n >= 128 && config.k >= 128 &&
@@ -410,6 +424,11 @@ struct Gemm<P>::Plan {
     if (std::is_integral_v<typename P::C> && activation->kind != ops::ActivationKind::kNone)
       return Status(StatusCode::kInvalidArgument,
                     fmt::format("gemm.activation: '{}', expected 'none' for sums of integers", config.activation));
+    if (std::is_same_v<P, product::BF16> && config.bf16_order == Bf16Order::kTiles &&
+        table->narrow.bf16_blocks == nullptr)
+      return Status(
+          StatusCode::kUnsupported,
+          fmt::format("gemm.bf16_order: tiles: not among the kernels of '{}', expected AVX2 or more", table->isa));
     const double parameter = config.activation_parameter == 0 ? activation->parameter : config.activation_parameter;
     if (Status status = ops::check_parameter(activation->kind, parameter); !status.ok()) return status;
     auto all = Team::create(config.threads);

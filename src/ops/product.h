@@ -57,7 +57,7 @@ struct ProductJob {
   typename P::C* c = nullptr;           ///< [m, n]
   std::size_t c_stride = 0;
   bool accumulate = false;                          ///< then without bias
-  const kernels::BlockKernel<P>* blocks = nullptr;  ///< computes it instead (block_product.h); pack_a is not asked
+  const kernels::BlockKernel<P>* blocks = nullptr;  ///< what computes it instead of tiles: block_product.h
 };
 
 /// Panels of columns: each has 1 to kernel.vectors vectors, all as equal as can be (8 = 4 + 4, not 4 + 3 + 1).
@@ -66,6 +66,7 @@ struct Panels {
 
   Range vectors(std::size_t panel) const noexcept { return part_of(all_vectors, count, panel); }
 
+  std::size_t lanes, widest;  ///< columns of a vector, vectors of the widest panel
   std::size_t all_vectors, count;
 };
 
@@ -75,6 +76,12 @@ constexpr std::size_t packed_depth(std::size_t k) noexcept {
   constexpr std::size_t kFull = P::kGranule == 1 ? 1 : 16 * P::kGranule;
   return (k + kFull - 1) / kFull * kFull;
 }
+
+/// What one worker computes: rows in whole tiles, as high as `highest`, and panels. Maybe nothing.
+struct Piece {
+  Range rows{}, panels{};
+};
+Piece piece_of(const Worker& worker, std::size_t m, std::size_t highest, std::size_t panels) noexcept;
 
 /// Elements of a packed B. The sizes may be any; errors are the allocation's.
 template <class P>
