@@ -17,8 +17,8 @@ constexpr std::size_t kBytesOfB = std::size_t{1} << 20U;
 constexpr std::size_t kBytesOfC = std::size_t{64} << 10U;
 // Of a row of A. 1 or 2 KiB are as fast, 512 bytes 5 % slower (1024^3, Granite Rapids, 2026-12).
 constexpr std::size_t kBytesOfDepth = 2048;
-// Where a copy is used for few columns it should stay in L1: 32 x 10 x 1024 bytes, 1390 ns with 2 KiB (same CPU and
-// day).
+// For few columns 32 rows of A should stay in L1: 64 x 64 x 4096 takes 1.15 times as long with 2 KiB, 32 x 10 x 1024
+// bytes that are copied first twice (same CPU and day).
 constexpr std::size_t kBytesOfShortDepth = 512, kFewColumns = 128;
 constexpr std::size_t kBytesOfStage = 16384;  // what is packed of one panel of B at a time: 1 MiB
 
@@ -137,8 +137,7 @@ class BlockPart {
     args.panel_count = group.size();
     args.c = job_.c + rows.begin * job_.c_stride + column;
     args.c_stride = job_.c_stride;
-    const bool is_copied_for_few = columns <= kFewColumns && !lies_in_lines(rows, stage);
-    const std::size_t longest = in_row<P>(is_copied_for_few ? kBytesOfShortDepth : kBytesOfDepth);
+    const std::size_t longest = in_row<P>(columns <= kFewColumns ? kBytesOfShortDepth : kBytesOfDepth);
     std::size_t first_k = stage.begin;
     do {
       const Range depth{first_k, std::min(first_k + longest, stage.end)};
