@@ -229,6 +229,16 @@ TYPED_TEST(Product, HasTheSameBitsForAnyTeamAndPacking) {
   }
 }
 
+TEST(Gemm, GivesSmallWorkToFewerThreads) {
+  for (const kernels::KernelTable* table : machine::usable_kernel_tables()) {
+    const ForcedIsa forced(table->isa);
+    EXPECT_EQ((Gemm<product::F32>::create({.m = 8, .n = 8, .k = 8, .threads = 2})->threads()), 1);
+    EXPECT_EQ((Gemm<product::F32>::create({.m = 512, .n = 512, .k = 512, .threads = 2})->threads()), 2);
+    EXPECT_EQ((Gemm<product::BF16>::create({.m = 512, .n = 512, .k = 512, .threads = 2})->threads()), 2);
+    EXPECT_EQ((Gemm<product::U8S8>::create({.m = 64, .n = 64, .k = 64, .threads = 2})->threads()), 1);
+  }
+}
+
 TEST(Bf16Order, OfTilesIsRefusedWhereThereAreNone) {
   const ForcedIsa forced(machine::usable_kernel_tables().back()->isa);
   const auto gemm = Gemm<product::BF16>::create({.m = 1, .n = 1, .k = 1, .bf16_order = Bf16Order::kTiles});

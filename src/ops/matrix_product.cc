@@ -379,12 +379,22 @@ class RoadOf {
   AlignedArray<C> start_room_;
 };
 
-/// A parallel region costs as much as about this many multiply-adds on one of its threads.
-constexpr std::size_t kMacsOfARegion = 400'000;
+/// A parallel region costs as much as about this many multiply-adds of float on one of its threads.
+constexpr double kMacsOfARegion = 400'000;
 
-int useful_threads(const GemmConfig& config, int threads) noexcept {
+/// How many multiply-adds a road makes while that of float makes one, in large products (udnn_gemm_peers: Zen 5 and
+/// Granite Rapids, 2026-11 and 2026-12).
+template <class Product>
+double speed_of(const KernelTable& table, const GemmConfig& config) noexcept {
+  const bool has_tiles = takes_blocks<Product>(table, config) && table.narrow.u8s8_blocks != nullptr;
+  if (std::is_same_v<Product, kernels::Bf16DotProduct>) return has_tiles ? 8 : 2;
+  if (std::is_same_v<typename Product::B, std::int8_t>) return has_tiles ? 16 : 4;
+  return std::is_same_v<typename Product::C, double> ? 0.5 : 1;
+}
+
+int useful_threads(const GemmConfig& config, int threads, double speed) noexcept {
   const double macs = static_cast<double>(config.m) * static_cast<double>(config.n) * static_cast<double>(config.k);
-  return static_cast<int>(std::clamp(macs / kMacsOfARegion, 1.0, static_cast<double>(threads)));
+  return static_cast<int>(std::clamp(macs / (kMacsOfARegion * speed), 1.0, static_cast<double>(threads)));
 }
 
 }  // namespace
@@ -433,16 +443,20 @@ struct Gemm<P>::Plan {
     if (Status status = ops::check_parameter(activation->kind, parameter); !status.ok()) return status;
     auto all = Team::create(config.threads);
     if (!all) return all.error();
-    auto team = Team::create(useful_threads(config, all->threads()));
-    if (!team) return team.error();
-
-    auto plan = std::make_unique<Plan>(Plan{*team, std::nullopt, {}, table, activation->kind, parameter, {}});
-    if (packed != nullptr) plan->packed = *packed;
+    typename Roads<P>::template Variant<RoadOf> road;
+    double speed = 1;
     Roads<P>::any([&]<class Product>() {
       if (!is_wanted<Product>(*table, config)) return false;
-      plan->road = RoadOf<Product>();
+      road = RoadOf<Product>();
+      speed = speed_of<Product>(*table, config);
       return true;
     });
+    auto team = Team::create(useful_threads(config, all->threads(), speed));
+    if (!team) return team.error();
+
+    auto plan =
+        std::make_unique<Plan>(Plan{*team, std::nullopt, std::move(road), table, activation->kind, parameter, {}});
+    if (packed != nullptr) plan->packed = *packed;
     const std::size_t c_stride = config.c_stride == 0 ? config.n : config.c_stride;
     Status status = std::visit(
         [&](auto& chosen) {
