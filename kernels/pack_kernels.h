@@ -14,6 +14,14 @@ struct PackKernels {
   void (*interleave_16)(std::size_t count, const std::uint16_t* const* rows, std::uint32_t* to) noexcept;
   void (*interleave_8)(std::size_t count, const std::uint8_t* const* rows, std::uint32_t* to) noexcept;
 
+  /// to[g * width + j] = elements 2g and 2g + 1 (4g to 4g + 3) of column j of from [depth, cols], the first one in the
+  /// lowest bits; zero where there is none, up to a whole granule and up to `width` columns. Rows of `from` are
+  /// from_stride elements apart.
+  void (*pair_rows_16)(std::size_t depth, std::size_t cols, const std::uint16_t* from, std::ptrdiff_t from_stride,
+                       std::size_t width, std::uint32_t* to) noexcept;
+  void (*pair_rows_8)(std::size_t depth, std::size_t cols, const std::uint8_t* from, std::ptrdiff_t from_stride,
+                      std::size_t width, std::uint32_t* to) noexcept;
+
   /// to[i * to_stride + j] = from[j, i], i < rows, j < cols; row j of `from` starts j * from_stride bytes after the
   /// first and needs no alignment.
   void (*transpose_16)(const void* from, std::size_t from_stride, std::size_t rows, std::size_t cols, std::uint16_t* to,

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "kernels/gemm_blocks.h"
 #include "kernels/isa/shared_kernels.h"
 #include "kernels/kernel_table.h"

@@ -168,6 +168,8 @@ constexpr PackKernels pack_kernels() noexcept {
   using Kernel = Pack<Arch>;
   return {.interleave_16 = &Kernel::interleave_16,
           .interleave_8 = &Kernel::interleave_8,
+          .pair_rows_16 = &Kernel::pair_rows_16,
+          .pair_rows_8 = &Kernel::pair_rows_8,
           .transpose_16 = &Kernel::template transpose<std::uint16_t>,
           .transpose_32 = &Kernel::template transpose<std::uint32_t>,
           .transpose_64 = &Kernel::template transpose<std::uint64_t>,

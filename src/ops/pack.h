@@ -36,6 +36,12 @@ void pack_rows_of_k(const kernels::PackKernels& kernels, const From* from, std::
                     std::size_t items, std::size_t width, To* to) noexcept {
   constexpr std::size_t kBlock = 256;
   constexpr bool kConverts = !std::is_same_v<From, To>;
+  if constexpr (!kConverts && kGranule * sizeof(To) == 4 && sizeof(To) == 2)
+    return kernels.pair_rows_16(depth, items, reinterpret_cast<const std::uint16_t*>(from), k_stride, width,
+                                reinterpret_cast<std::uint32_t*>(to));
+  if constexpr (!kConverts && kGranule * sizeof(To) == 4 && sizeof(To) == 1)
+    return kernels.pair_rows_8(depth, items, reinterpret_cast<const std::uint8_t*>(from), k_stride, width,
+                               reinterpret_cast<std::uint32_t*>(to));
   To converted[kGranule][kBlock];
   const To none[kBlock] = {};
   for (std::size_t k = 0; k < depth; k += kGranule, to += width * kGranule) {
