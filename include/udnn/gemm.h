@@ -5,11 +5,15 @@
 //   gemm->run({.a = x, .c = y, .bias = bias});                                                    // again and again
 //
 // The bits of C depend on the sizes and on the instruction set, never on the number of threads or on what was packed.
-// Each c[i, j] is one chain in order of k: of fused multiply-adds for F64, F32 and F16 (two roundings without FMA); of
-// pairs for BF16, the second element of a pair first, subnormal operands and results being zero, as the instruction
-// vdpbf16ps has it; exact modulo 2^32 for integers. Where the CPU has tiles (UDNN_ISA amx) and the sizes are such that
-// they pay, BF16 is summed as these do: for every 32 elements of k, the even ones and the odd ones each from 0, then
-// both together, then to what is there (kernels/simd/tile_unit.h). UDNN_ISA=avx512bf16 has the bits of other CPUs.
+// Each c[i, j] is one chain in order of k, from its start: of fused multiply-adds for F64, F32 and F16 (two roundings
+// without FMA); of pairs for BF16, the second element of a pair first, subnormal operands and results being zero, as
+// the instruction vdpbf16ps has it; exact modulo 2^32 for integers. Where the CPU has tiles (UDNN_ISA amx) and the
+// sizes are such that they pay, BF16 is summed as these do: for every 32 elements of k, the even ones and the odd ones
+// each from 0, then both together, then to what is there (kernels/simd/tile_unit.h). UDNN_ISA=avx512bf16 has the bits
+// of other CPUs.
+// F32 and F64 of few columns and many k (n and k alone decide: src/ops/few_columns.h) are summed along k: 16 chains, or
+// 8 of F64, over every 16th (8th) k from 0, of fused multiply-adds where there are any; then the upper half of them is
+// added to the lower one, until one is left; then the start. Those bits too are the same on every CPU with FMA.
 #pragma once
 
 #include <cstddef>

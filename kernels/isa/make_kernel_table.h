@@ -10,6 +10,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/gemm_few.h"
 #include "kernels/kernel_table.h"
 #include "kernels/pack.h"
 #include "kernels/philox.h"
@@ -174,6 +175,10 @@ constexpr CarrierKernels<T> carrier_kernels() noexcept {
       .elementwise = elementwise_kernels<T, Arch>(),
       .quantize = quantize_kernels<T, Arch>(),
       .update = update_kernels<T, Arch>(),
+      .few = {.height = GemmFew<T, Arch>::kHeight,
+              .along = &GemmFew<T, Arch>::along,
+              .across = &GemmFew<T, Arch>::across,
+              .turn = &GemmFew<T, Arch>::turn},
   };
 }
 

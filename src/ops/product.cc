@@ -4,6 +4,7 @@
 
 #include "src/base/ceil_div.h"
 #include "src/ops/block_product.h"
+#include "src/ops/few_columns.h"
 
 namespace udnn::ops {
 
@@ -38,22 +39,6 @@ Grid grid_of(std::size_t workers, std::size_t row_tiles, std::size_t panels) noe
     }
   }
   return best;
-}
-
-/// What one worker computes; rows in whole tiles. Without rows: nothing.
-struct Piece {
-  Range rows{}, panels{};
-};
-
-Piece piece_of(const Worker& worker, std::size_t m, std::size_t highest, std::size_t panels) noexcept {
-  if (worker.count == 1) return {{0, m}, {0, panels}};
-  const std::size_t row_tiles = ceil_div(m, highest);
-  const Grid grid = grid_of(static_cast<std::size_t>(worker.count), row_tiles, panels);
-  const auto me = static_cast<std::size_t>(worker.index);
-  if (me >= grid.rows * grid.cols) return {};
-  const Range tiles = part_of(row_tiles, grid.rows, me % grid.rows);
-  return {{part_of(m, row_tiles, tiles.begin).begin, part_of(m, row_tiles, tiles.end - 1).end},
-          part_of(panels, grid.cols, me / grid.rows)};
 }
 
 template <class P>
@@ -254,6 +239,17 @@ class Part {
 
 }  // namespace
 
+Piece piece_of(const Worker& worker, std::size_t m, std::size_t highest, std::size_t panels) noexcept {
+  if (worker.count == 1) return {{0, m}, {0, panels}};
+  const std::size_t row_tiles = ceil_div(m, highest);
+  const Grid grid = grid_of(static_cast<std::size_t>(worker.count), row_tiles, panels);
+  const auto me = static_cast<std::size_t>(worker.index);
+  if (me >= grid.rows * grid.cols) return {};
+  const Range tiles = part_of(row_tiles, grid.rows, me % grid.rows);
+  return {{part_of(m, row_tiles, tiles.begin).begin, part_of(m, row_tiles, tiles.end - 1).end},
+          part_of(panels, grid.cols, me / grid.rows)};
+}
+
 Panels::Panels(std::size_t n, std::size_t lanes, std::size_t widest) noexcept
     : all_vectors(ceil_div(n, lanes)), count(ceil_div(all_vectors, widest)) {}
 
@@ -281,6 +277,8 @@ template <class P>
 ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept {
   if constexpr (kernels::kHasBlocks<P>)
     if (job.blocks != nullptr) return block_scratch_size(job, Panels(job.n, kernel.lanes, kernel.vectors));
+  if constexpr (kHasFew<P>)
+    if (job.few != nullptr) return few_scratch_size(job);
   ScratchSize size;
   const std::size_t depth = std::min(kDepth<P>, to_granules<P>(job.k));
   if (job.pack_a != nullptr) size.a = std::min(kRowsOfA, job.m) * depth;
@@ -300,8 +298,8 @@ OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>
   static constexpr std::ptrdiff_t kNoOffset = 0;
   OneCall<P> call;
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
-  if (job.blocks != nullptr || job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr ||
-      job.k > kDepth<P> || job.k % P::kGranule != 0)
+  if (job.blocks != nullptr || job.few != nullptr || job.m == 0 || panels.count != 1 || job.pack_a != nullptr ||
+      job.pack_b != nullptr || job.k > kDepth<P> || job.k % P::kGranule != 0)
     return call;
   const std::size_t vectors = panels.all_vectors, tiles = ceil_div(job.m, kernel.rows[vectors - 1]);
   if (job.m % tiles != 0) return call;
@@ -325,6 +323,8 @@ OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>
 template <class P>
 void multiply(Worker& worker, const kernels::PackKernels& kernels, const kernels::ProductKernel<P>& kernel,
               const ProductJob<P>& job, const ProductScratch<P>& scratch, Finish<typename P::C> finish) noexcept {
+  if constexpr (kHasFew<P>)
+    if (job.few != nullptr) return multiply_few(worker, job, scratch, finish);
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
   if (job.m == 0 || panels.count == 0) return;
   const std::size_t highest = job.blocks != nullptr ? kernels::BlockArgs<P>::kHeight

@@ -58,6 +58,8 @@ struct ProductJob {
   std::size_t c_stride = 0;
   bool accumulate = false;                          ///< then without bias
   const kernels::BlockKernel<P>* blocks = nullptr;  ///< computes it instead (block_product.h); pack_a is not asked
+  /// Computes it instead (few_columns.h). Then packed_b has its layout, and neither pack_a nor pack_b is asked.
+  const kernels::FewKernel<typename P::C>* few = nullptr;
 };
 
 /// Panels of columns: each has 1 to kernel.vectors vectors, all as equal as can be (8 = 4 + 4, not 4 + 3 + 1).
@@ -98,6 +100,12 @@ struct ProductScratch {
   typename P::B* b = nullptr;
   typename P::C* start = nullptr;
 };
+
+/// What worker.index computes of m rows and that many panels, where tiles have at most `highest` rows.
+struct Piece {
+  Range rows{}, panels{};
+};
+Piece piece_of(const Worker& worker, std::size_t m, std::size_t highest, std::size_t panels) noexcept;
 
 /// A product that one call of its kernel computes: everything but a, c, bias, and b where it is not packed.
 template <class P>
