@@ -78,16 +78,19 @@ class GemmFew {
   }
 
   static void across(const Args& args) noexcept {
+    if (args.rows == 0) return;
+    const std::size_t tiles = up(args.rows, 3), height = args.rows / tiles, higher = args.rows % tiles;
     for (std::size_t col = 0; col < args.cols; col += kLanes) {
       const std::size_t cols = args.cols - col < kLanes ? args.cols - col : kLanes;
-      const T* a = args.a;
-      T* c = args.c + col;
-      for (std::size_t i = 0; i < args.rows; ++i, a += args.a_row_stride, c += args.c_stride) {
-        const Place place{a, args.b + col, c, col};
+      Place place{args.a, args.b + col, args.c + col, col};
+      for (std::size_t t = 0; t < tiles; ++t) {
+        const std::size_t rows = t < higher ? height + 1 : height;
         if (Part<T, Arch>::kIsFree || cols < kLanes)
-          row(args, place, Part<T, Arch>(cols));
+          few_rows(args, place, rows, Part<T, Arch>(cols));
         else
-          row(args, place, Whole());
+          few_rows(args, place, rows, Whole());
+        place.a += static_cast<std::ptrdiff_t>(rows) * args.a_row_stride;
+        place.c += rows * args.c_stride;
       }
     }
   }
@@ -255,36 +258,67 @@ class GemmFew {
   }
 
   template <class Columns>
-  static void row(const Args& args, const Place& place, Columns columns) noexcept {
-    constexpr std::size_t kTogether = kManyRegisters<Arch> ? kStep : 8;
+  static void few_rows(const Args& args, const Place& place, std::size_t rows, Columns columns) noexcept {
+    constexpr bool kMany = kManyRegisters<Arch>;
+    if (rows == 1)
+      few_rows<1, kMany ? kStep : 8>(args, place, columns);
+    else if (rows == 2)
+      few_rows<2, kMany ? 8 : 4>(args, place, columns);
+    else
+      few_rows<3, kMany ? 8 : 4>(args, place, columns);
+  }
+
+  /// kTogether lanes of all rows at a time.
+  template <std::size_t kRows, std::size_t kTogether, class Columns>
+  static void few_rows(const Args& args, const Place& place, Columns columns) noexcept {
+    static_assert(kStep % kTogether == 0);
     const std::size_t steps = args.depth / kStep, rest = args.depth % kStep;
     const auto b_stride = static_cast<std::ptrdiff_t>(args.b_stride), a_stride = args.a_k_stride;
-    Vector all[kStep];
+    Vector all[kRows * kStep];
     for (std::size_t first = 0; first < kStep; first += kTogether) {
-      Vector lanes[kTogether];
-#pragma GCC unroll 16
-      for (std::size_t l = 0; l < kTogether; ++l) lanes[l] = Vector(T{0});
+      Vector lanes[kRows * kTogether];
+#pragma GCC unroll 32
+      for (std::size_t l = 0; l < kRows * kTogether; ++l) lanes[l] = Vector(T{0});
+      const auto multiply = [&](const T* a, const T* b, std::size_t l) {
+        const Vector b_k = columns.load(b);
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < kRows; ++i) {
+          Vector& lane = lanes[i * kTogether + l];
+          lane = multiply_add(Vector(a[static_cast<std::ptrdiff_t>(i) * args.a_row_stride]), b_k, lane);
+        }
+      };
       const T* a = place.a + static_cast<std::ptrdiff_t>(first) * a_stride;
       const T* b = place.b + static_cast<std::ptrdiff_t>(first) * b_stride;
-      for (std::size_t s = steps; s > 0; --s) {
+      std::size_t left_steps = steps;
+      asm("" : "+r"(left_steps));  // as in tile()
+      for (; left_steps > 0; --left_steps) {
 #pragma GCC unroll 16
-        for (std::size_t l = 0; l < kTogether; ++l, a += a_stride, b += b_stride)
-          lanes[l] = multiply_add(Vector(*a), columns.load(b), lanes[l]);
+        for (std::size_t l = 0; l < kTogether; ++l, a += a_stride, b += b_stride) multiply(a, b, l);
         a += static_cast<std::ptrdiff_t>(kStep - kTogether) * a_stride;
         b += static_cast<std::ptrdiff_t>(kStep - kTogether) * b_stride;
       }
 #pragma GCC unroll 16
       for (std::size_t l = 0; l < kTogether; ++l, a += a_stride, b += b_stride) {
-        if (first + l < rest)
-          lanes[l] = multiply_add(Vector(*a), columns.load(b), lanes[l]);
-        else if (rest > 0)
-          lanes[l] = multiply_add(Vector(T{0}), Vector(T{0}), lanes[l]);
+        if (first + l < rest) {
+          multiply(a, b, l);
+        } else if (rest > 0) {
+#pragma GCC unroll 4
+          for (std::size_t i = 0; i < kRows; ++i) {
+            Vector& lane = lanes[i * kTogether + l];
+            lane = multiply_add(Vector(T{0}), Vector(T{0}), lane);
+          }
+        }
       }
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-      for (std::size_t l = 0; l < kTogether; ++l) all[first + l] = lanes[l];
+        for (std::size_t l = 0; l < kTogether; ++l) all[i * kStep + first + l] = lanes[i * kTogether + l];
     }
     const T* const bias = args.bias == nullptr ? nullptr : args.bias + place.col;
-    columns.store(place.c, start(args, columns, bias, place.c) + tree<kStep, 1>(all, 0));
+    for (std::size_t i = 0; i < kRows; ++i) {
+      T* const to = place.c + i * args.c_stride;
+      columns.store(to, start(args, columns, bias, to) + tree<kStep, 1>(all, i * kStep));
+    }
   }
 
   struct Tiles {

@@ -175,8 +175,7 @@ struct FewKernel {
   std::size_t height = 0;  ///< rows that are computed at a time
   /// Along the rows of a transposed B.
   void (*along)(const FewArgs<T>&) noexcept = nullptr;
-  /// The same bits from B as it lies, at one multiply-add of at most a vector a cycle: for so few rows that to
-  /// transpose B would take longer.
+  /// The same bits from B as it lies, up to 3 rows at a time: for so few that to turn B would take longer.
   void (*across)(const FewArgs<T>&) noexcept = nullptr;
   /// to[j * to_stride + k] = from[k * from_stride + j], k < depth, j < cols: B, or A, as along() reads it.
   void (*turn)(std::size_t depth, std::size_t cols, const T* from, std::size_t from_stride, T* to,

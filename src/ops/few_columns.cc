@@ -9,10 +9,17 @@ namespace udnn::ops {
 
 namespace {
 
-constexpr std::size_t kRowsAcross = 4;     // at most: for more rows of A it takes less time to transpose B first
 constexpr std::size_t kFinishedRows = 64;  // at a time: up to 8 KiB of C
 constexpr std::size_t kLeastOfA = 16;
 constexpr std::size_t kBytesOfA = 128U << 10U;  // transposed at a time, but for kLeastOfA rows, which there always are
+
+/// Rows of A at most for which B is read as it lies: for more it takes less time to turn it first. The more columns the
+/// longer that takes; a vector of 8 lanes is full enough to be no waste (5 x 10, 4 x 6 x 512, double 9 x 6 x 512;
+/// Granite Rapids, avx512, 2026-12).
+template <class T>
+constexpr std::size_t rows_across(std::size_t n) noexcept {
+  return n > 8 ? 6 : sizeof(T) == 8 ? 9 : 3;
+}
 
 template <class T>
 std::size_t rows_of_a(std::size_t m, std::size_t k) noexcept {
@@ -25,7 +32,7 @@ bool is_along(const Stored& b) noexcept { return b.row_stride == 1; }
 /// Whether B is read as it is: packed before, stored as rows of k, or of use for too few rows.
 template <class P>
 bool reads_b(const ProductJob<P>& job, std::size_t rows) noexcept {
-  return job.packed_b.data != nullptr || is_along(job.b) || rows <= kRowsAcross;
+  return job.packed_b.data != nullptr || is_along(job.b) || rows <= rows_across<typename P::C>(job.n);
 }
 
 /// Everything but a, c, and b where it is not packed.

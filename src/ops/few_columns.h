@@ -1,8 +1,9 @@
 // src/ops/few_columns.h: the driver of products of few columns; part of multiply() in product.h.
 //
-//   for each block of rows of A             transposed first where its k do not lie side by side
-//     kernels/gemm_few.h                    along the columns of B, which are transposed first where they do not lie as
-//                                           rows and enough rows of A come by, and stay in L2
+//   for each block of rows of A             turned first where its k do not lie side by side
+//     kernels/gemm_few.h                    along the columns of B, which are turned first where they do not lie as
+//     rows
+//                                           and enough rows of A come by, and stay in L2; else across them
 //
 // Workers share the rows alone.
 #pragma once
