@@ -135,6 +135,49 @@ struct BlockKernel {
   bool (*pays)(std::size_t m, std::size_t n, std::size_t k) noexcept;
 };
 
+/// C (+)= A * B of few columns, summed along k: vectors of N would be half empty, and one row of them one long chain.
+///
+///   lane[l] = the chain of multiply-adds, from 0, over k = l, l + kFewLanes, ... in order; after its end a[i, k] and
+///             b[k, j] are 0 up to a multiple of kFewLanes
+///   lane[l] += lane[l + h]  for l < h,  h = kFewLanes / 2, .. 4, 2, 1
+///   c[i, j] = start[i, j] + lane[0],   start as in ProductArgs
+///
+/// This order is the same in both forms of B, in every tile and on every instruction set: with fused multiply-adds the
+/// bits are, too. NaN and infinity stay in their row and column. No operand needs alignment; nothing outside
+/// [rows, cols] is read or written.
+template <class T>
+inline constexpr std::size_t kFewLanes = 64 / sizeof(T);
+
+template <class T>
+struct FewArgs {
+  std::size_t rows;   ///< any
+  std::size_t cols;   ///< 1 .. FewKernel::kMaxCols
+  std::size_t depth;  ///< k: any number, 0 included
+  const T* a;         ///< [rows, depth]
+  std::ptrdiff_t a_row_stride;
+  std::ptrdiff_t a_k_stride;  ///< of across() alone
+  const T* b;                 ///< [cols, depth] for along(), [depth, cols] for across()
+  std::size_t b_stride;       ///< from one row of b to the next
+  const T* bias;              ///< [cols], or null for zero
+  T* c;                       ///< [rows, cols]
+  std::size_t c_stride;
+  bool accumulate;
+};
+
+template <class T>
+struct FewKernel {
+  static constexpr std::size_t kMaxCols = 15;
+
+  std::size_t height = 0;  ///< rows that are computed at a time
+  /// Along the rows of a transposed B.
+  void (*along)(const FewArgs<T>&) noexcept = nullptr;
+  /// The same bits from B as it lies, up to 3 rows at a time: for so few that to turn B would take longer.
+  void (*across)(const FewArgs<T>&) noexcept = nullptr;
+  /// to[j * to_stride + k] = from[k * from_stride + j], k < depth, j < cols: B, or A, as along() reads it.
+  void (*turn)(std::size_t depth, std::size_t cols, const T* from, std::size_t from_stride, T* to,
+               std::size_t to_stride) noexcept = nullptr;
+};
+
 /// The products of narrow types. Null: this instruction set has none that is better than the others of the table.
 struct NarrowProducts {
   const ProductKernel<Fp16Product>* fp16;  ///< null: widen B to float as well

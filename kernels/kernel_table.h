@@ -51,6 +51,7 @@ struct CarrierKernels {
   ElementwiseKernels<T> elementwise;
   QuantizeKernels<T> quantize;
   UpdateKernels<T> update;
+  FewKernel<T> few{};  ///< Wide has none
 };
 
 /// The same on every instruction set.

@@ -142,6 +142,34 @@ TYPED_TEST(Product, IsExactBeyondOneBlock) {
   });
 }
 
+// Products that are summed along k, and those beside them that are not.
+TYPED_TEST(Product, IsExactForFewColumns) {
+  on_every_level([&] {
+    unsigned kind = 0;
+    for (const std::size_t m : Sizes{1, 3, 4, 5, 18, 130})
+      for (const std::size_t n : Sizes{1, 2, 5, 6, 8, 10, 15, 16})
+        for (const std::size_t k : Sizes{17, 100, 257, 402}) {
+          ++kind;
+          const bool ta = kind % 2 == 0, tb = kind % 3 == 0, gaps = kind % 5 < 2;
+          this->expect_product({.m = m,
+                                .n = n,
+                                .k = k,
+                                .a_is_transposed = ta,
+                                .b_is_transposed = tb,
+                                .a_stride = gaps ? (ta ? m : k) + 3 : 0,
+                                .b_stride = gaps ? (tb ? k : n) + 5 : 0,
+                                .c_stride = gaps ? n + 2 : 0,
+                                .accumulate = kind % 7 < 3,
+                                .threads = kind % 11 == 0 ? 3 : 1},
+                               kind % 4 == 1, kind % 13 < 6, kind % 2 == 0 ? Edge::kBegin : Edge::kEnd);
+        }
+    if constexpr (!std::is_integral_v<typename TypeParam::C>)
+      for (const bool packed : {false, true})
+        this->expect_product({.m = 70, .n = 10, .k = 300, .c_stride = packed ? 12U : 0U, .activation = "relu"}, packed,
+                             true);
+  });
+}
+
 TYPED_TEST(Product, TakesRowsWithGaps) {
   on_every_level([&] {
     for (const bool ta : {false, true})

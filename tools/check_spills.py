@@ -24,7 +24,7 @@ def functions(path):
     for block in text.split("\n\n"):
         head, _, body = block.strip().partition("\n")
         name = re.match(r"^[0-9a-f]+ <(.*)>:$", head)
-        if name and "kernels::Gemm<" in name[1]:
+        if name and re.search(r"kernels::Gemm(Few)?<", name[1]):
             lines = [match.groups() for match in map(INSTRUCTION.match, body.split("\n")) if match]
             yield name[1], [(int(address, 16), instruction) for address, instruction in lines]
 

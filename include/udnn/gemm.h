@@ -10,6 +10,9 @@
 // (UDNN_ISA amx) and the sizes are such that they pay, BF16 is summed as these do: for every 32 elements of k the even
 // and the odd ones each from 0, then both together, then to what is there (kernels/simd/tile_unit.h). Bf16Order
 // chooses.
+// F32 and F64 of few columns and many k (n and k alone decide: src/ops/few_columns.h) are summed along k: 16 chains, or
+// 8 of F64, over every 16th (8th) k from 0, of fused multiply-adds where there are any; then the upper half of them is
+// added to the lower one, until one is left; then the start. Those bits too are the same on every CPU with FMA.
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/gemm_blocks_by_vectors.h"
+#include "kernels/gemm_few.h"
 #include "kernels/kernel_table.h"
 #include "kernels/pack.h"
 #include "kernels/philox.h"
@@ -189,6 +190,10 @@ constexpr CarrierKernels<T> carrier_kernels() noexcept {
       .elementwise = elementwise_kernels<T, Arch>(),
       .quantize = quantize_kernels<T, Arch>(),
       .update = update_kernels<T, Arch>(),
+      .few = {.height = GemmFew<T, Arch>::kHeight,
+              .along = &GemmFew<T, Arch>::along,
+              .across = &GemmFew<T, Arch>::across,
+              .turn = &GemmFew<T, Arch>::turn},
   };
 }
 

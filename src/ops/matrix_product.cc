@@ -17,6 +17,7 @@
 #include "src/machine/isa.h"
 #include "src/ops/activation.h"
 #include "src/ops/block_product.h"
+#include "src/ops/few_columns.h"
 #include "src/ops/pack.h"
 #include "src/ops/product.h"
 #include "udnn/gemm.h"
@@ -107,6 +108,16 @@ const kernels::BlockKernel<Product>* blocks_of(const KernelTable& table) noexcep
     return nullptr;
 }
 
+/// What sums products of few columns along k, where the shape is such: a matter of n and k alone, because B is packed
+/// for one form and any number of rows, and the two forms have other bits. Operands of other types than P's are
+/// converted on their way into panels, so they have the panels.
+template <class Product, class P>
+const kernels::FewKernel<typename Product::C>* few_of(const KernelTable& table, std::size_t n, std::size_t k) noexcept {
+  if constexpr (ops::kHasFew<Product> && std::is_same_v<typename P::B, typename Product::B>)
+    if (ops::few_columns_pay<typename Product::C>(n, k)) return &table.carrier<typename Product::C>().few;
+  return nullptr;
+}
+
 template <class Product>
 constexpr const char* kSuffix = std::is_same_v<Product, kernels::S16Product>    ? " as int16"
                                 : std::is_same_v<Product, kernels::Bf16Product> ? " as fp32"
@@ -170,9 +181,17 @@ Status pack_into(typename PackedMatrix<P>::Elements& packed, const ops::Stored& 
   const KernelTable& table = *packed.table;
   const auto& kernel = *kernel_of<Product>(table);
   const std::size_t n = packed.n, k = packed.k;
-  auto data = AlignedArray<unsigned char>::create({ops::packed_size(kernel, n, k), sizeof(typename Product::B)});
+  const auto* const few = few_of<Product, P>(table, n, k);
+  const std::size_t size =
+      few != nullptr ? ops::few_packed_size<typename Product::B>(n, k) : ops::packed_size(kernel, n, k);
+  auto data = AlignedArray<unsigned char>::create({size, sizeof(typename Product::B)});
   if (!data) return data.error();
   packed.data = std::move(*data);
+  if constexpr (ops::kHasFew<Product>)
+    if (few != nullptr) {
+      ops::pack_few(*few, b, n, k, reinterpret_cast<typename Product::B*>(packed.data.data()));
+      return {};
+    }
   if (ops::needs_start(kernel)) {
     auto start = AlignedArray<typename Product::C>::create({base::ceil_div(n, kernel.lanes), kernel.lanes});
     if (!start) return start.error();
@@ -296,6 +315,7 @@ class RoadOf {
     job_.c_stride = c_stride;
     job_.accumulate = config.accumulate;
     if (takes_blocks<Product>(table, config)) job_.blocks = blocks_of<Product>(table);
+    job_.few = few_of<Product, P>(table, config.n, config.k);
     // A granule of more than one is read as it lies; and any stride is right for one.
     const bool a_lies_right = std::is_same_v<typename P::A, A> && (Product::kGranule == 1 || a.col_stride == 1);
     if (!a_lies_right) job_.pack_a = &ops::pack_a<Product, typename P::A>;
@@ -306,12 +326,27 @@ class RoadOf {
 
     if constexpr (kMayHaveBlocks<Product>)
       if (job_.blocks != nullptr) return make_room(ops::scratch_size(job_), threads);
+    if constexpr (ops::kHasFew<Product>)
+      if (job_.few != nullptr) {
+        if (threads == 1) few_ = ops::one_few_call(job_);
+        return make_room(ops::few_scratch_size(job_), threads);
+      }
     if (threads == 1) tiles_ = ops::one_call(*kernel_, job_);
     return make_room(ops::scratch_size(*kernel_, job_), threads);
   }
 
   /// Where one call of the kernel is the whole product: makes it, and says so. Half the time of the smallest ones.
   bool run_at_once(const void* a, const void* b, C* c, const C* bias) const noexcept {
+    if constexpr (ops::kHasFew<Product>)
+      if (few_.run != nullptr) {
+        kernels::FewArgs<C> args = few_.args;
+        args.a = static_cast<const A*>(a);
+        if (args.b == nullptr) args.b = static_cast<const B*>(b);
+        args.bias = bias;
+        args.c = c;
+        few_.run(args);
+        return true;
+      }
     if (tiles_.run == nullptr) return false;
     kernels::ProductArgs<Product> args = tiles_.args;
     if (bias != nullptr) {
@@ -336,11 +371,14 @@ class RoadOf {
                                                start_stride_ != 0 ? start_room_.data() + me * start_stride_ : nullptr};
     if constexpr (kMayHaveBlocks<Product>)
       if (job.blocks != nullptr) return ops::multiply(worker, table_->pack, job, scratch, finish);
+    if constexpr (ops::kHasFew<Product>)
+      if (job.few != nullptr) return ops::multiply_few(worker, job, scratch, finish);
     ops::multiply(worker, table_->pack, *kernel_, job, scratch, finish);
   }
 
   std::string name(const char* type) const {
     if (job_.blocks != nullptr) return fmt::format("{} {} 32x32 by tiles", table_->isa, type);
+    if (job_.few != nullptr) return fmt::format("{} {} {} rows along k", table_->isa, type, job_.few->height);
     const std::size_t vectors =
         std::min(kernel_->vectors, std::max<std::size_t>(1, base::ceil_div(job_.n, kernel_->lanes)));
     return fmt::format("{} {}{} {}x{}", table_->isa, type, kSuffix<Product>, kernel_->rows[vectors - 1],
@@ -373,6 +411,7 @@ class RoadOf {
   const ProductKernel<Product>* kernel_ = nullptr;
   ops::ProductJob<Product> job_;
   ops::OneCall<Product> tiles_;
+  ops::FewCall<C> few_;
   std::size_t a_stride_ = 0, b_stride_ = 0, start_stride_ = 0;
   AlignedArray<A> a_room_;
   AlignedArray<B> b_room_;

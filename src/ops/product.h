@@ -58,6 +58,8 @@ struct ProductJob {
   std::size_t c_stride = 0;
   bool accumulate = false;                          ///< then without bias
   const kernels::BlockKernel<P>* blocks = nullptr;  ///< what computes it instead of tiles: block_product.h
+  /// What computes it along k: few_columns.h. Then packed_b has its layout, and neither pack_a nor pack_b is asked.
+  const kernels::FewKernel<typename P::C>* few = nullptr;
 };
 
 /// Panels of columns: each has 1 to kernel.vectors vectors, all as equal as can be (8 = 4 + 4, not 4 + 3 + 1).
