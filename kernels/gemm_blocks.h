@@ -1,15 +1,14 @@
 // kernels/gemm_blocks.h: blocks of C (+)= A * B on a unit that multiplies whole tiles (operands: gemm_kernel.h).
 //
-//                 6: b, columns 0..15   7: columns 16..31        17 to 32 rows. Per step 4 loads and 4 multiplications:
-//                 64 cycles
-//               +--------------------+--------------------+     of these, 32 of those while both lie in L1, so 32 rows
-//               of A
-//   4: a, 0..15 | 0: 16 x 16 sums    | 1                  |     should stay there while B comes from L2. The second
-//               +--------------------+--------------------+     rows of a may overlap the first, whose sums are then
-//               made
-//   5: a, -16.. | 2                  | 3                  |     twice: no tile has another number of rows.
-//               +--------------------+--------------------+     16 rows or fewer: 4: a, four vectors 0 1 2 3, b in 6
-//               and 7.
+//                 6: b, columns 0..15   7: columns 16..31       17 to 32 rows: 4 loads and 4 multiplications
+//               +--------------------+--------------------+     for each step, which take 64 cycles
+//   4: a, 0..15 | 0: 16 x 16 sums    | 1                  |
+//               +--------------------+--------------------+     16 rows or fewer: a in 4, b in 6 and 7,
+//   5: a, -16.. | 2                  | 3                  |     sums in 0 1 2 3, side by side
+//               +--------------------+--------------------+
+//
+// 32 rows of A should stay in L1, while B comes from L2. The second rows of A may overlap the first, whose sums are
+// then made twice: so no tile has another number of rows, and the unit is configured once.
 //
 // Tried on Granite Rapids, 2026-12, and no faster: prefetching the next rows of A, of B or of C; panels of 32 columns,
 // or tiles of B side by side; storing the first sums before the last are made.
