@@ -2,12 +2,15 @@
 // Linux writes them.
 #include "src/machine/topology.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "src/machine/memory.h"
 #include "src/machine/placement.h"
 #include "tests/temporary_folder.h"
 
@@ -283,6 +286,16 @@ TEST(CpuQuota, OfAContainerSeesItsOwnPart) {  // of the first version: told as f
   root.write("/sys/fs/cgroup/cpu/part/cpu.cfs_quota_us", "200000");
   root.write("/sys/fs/cgroup/cpu/part/cpu.cfs_period_us", "100000");
   EXPECT_EQ(cpu_quota(root.path()), 2);
+}
+
+TEST(L2, IsWhatTheSystemSaysWithinReason) {
+  const std::size_t bytes = machine::l2_bytes();
+  EXPECT_GE(bytes, std::size_t{256} << 10U);
+  EXPECT_LE(bytes, std::size_t{2} << 20U);
+  const long said = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (said >= 256 << 10 && said <= 2 << 20) {
+    EXPECT_EQ(bytes, static_cast<std::size_t>(said));
+  }
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "src/ops/product.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "src/base/ceil_div.h"
+#include "src/machine/memory.h"
 
 namespace udnn::ops {
 
@@ -15,9 +17,14 @@ constexpr std::size_t kRowsOfA = 240;                     // in one block: with 
 constexpr std::size_t kFinishedRows = 24;                 // at a time: with 64 columns of float 6 KiB of L1
 constexpr std::size_t kBytesOfB = std::size_t{1} << 20U;  // in packed panels, which all blocks of rows share
 
-/// k in one block: 64 columns of it are 96 KiB of L2.
+/// k in one block: 64 columns of it are 96 KiB of L2, and kRowsOfA rows of float 360 KiB. Floats take twice as many
+/// where L2 has room, because C is read and written once for each block; of other types A would fill it.
 template <class P>
-constexpr std::size_t kDepth = 384 * std::max<std::size_t>(1, 4 / sizeof(typename P::B));
+std::size_t block_depth() noexcept {
+  constexpr std::size_t kLeast = 384 * std::max<std::size_t>(1, 4 / sizeof(typename P::B));
+  constexpr std::size_t kRoomy = std::size_t{2} << 20U;
+  return std::is_same_v<P, kernels::PlainProduct<float>> && machine::l2_bytes() >= kRoomy ? 2 * kLeast : kLeast;
+}
 
 /// How the workers divide C: a grid of `rows` x `cols` of them, the rest has nothing to do.
 struct Grid {
@@ -96,7 +103,8 @@ class Part {
                                      std::size_t rows, const Panels& panels) noexcept {
     if (job.pack_b == nullptr) return std::max<std::size_t>(1, panels.count);
     if (rows <= kRowsOfA) return 1;  // used once, so it need not stay
-    const std::size_t panel = kernel.vectors * kernel.lanes * std::min(kDepth<P>, to_granules<P>(job.k)) * sizeof(B);
+    const std::size_t panel =
+        kernel.vectors * kernel.lanes * std::min(block_depth<P>(), to_granules<P>(job.k)) * sizeof(B);
     return std::clamp<std::size_t>(kBytesOfB / std::max<std::size_t>(1, panel), 1, panels.count);
   }
 
@@ -110,7 +118,7 @@ class Part {
   void run_group(Range rows, Range group) const noexcept {
     std::size_t first_k = 0;
     do {  // once, if k = 0: then c is the start
-      const std::size_t next = std::min(first_k + kDepth<P>, job_.k);
+      const std::size_t next = std::min(first_k + block_depth<P>(), job_.k);
       const Depth depth{{first_k, next}, first_k == 0, next == job_.k};
       if (job_.pack_b != nullptr) pack_group(depth.k, group);
       const std::size_t blocks = std::max<std::size_t>(1, ceil_div(rows.size(), kRowsOfA));
@@ -274,7 +282,7 @@ void pack_all(const kernels::PackKernels& kernels, const kernels::ProductKernel<
 template <class P>
 ScratchSize scratch_size(const kernels::ProductKernel<P>& kernel, const ProductJob<P>& job) noexcept {
   ScratchSize size;
-  const std::size_t depth = std::min(kDepth<P>, to_granules<P>(job.k));
+  const std::size_t depth = std::min(block_depth<P>(), to_granules<P>(job.k));
   if (job.pack_a != nullptr) size.a = std::min(kRowsOfA, job.m) * depth;
   if (job.pack_b != nullptr) {
     const Panels panels(job.n, kernel.lanes, kernel.vectors);
@@ -292,7 +300,7 @@ OneCall<P> one_call(const kernels::ProductKernel<P>& kernel, const ProductJob<P>
   static constexpr std::ptrdiff_t kNoOffset = 0;
   OneCall<P> call;
   const Panels panels(job.n, kernel.lanes, width_of(kernel, job));
-  if (job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr || job.k > kDepth<P> ||
+  if (job.m == 0 || panels.count != 1 || job.pack_a != nullptr || job.pack_b != nullptr || job.k > block_depth<P>() ||
       job.k % P::kGranule != 0)
     return call;
   const std::size_t vectors = panels.all_vectors, tiles = ceil_div(job.m, kernel.rows[vectors - 1]);
