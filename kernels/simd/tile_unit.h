@@ -28,7 +28,7 @@ struct Amx {};
 #ifdef __x86_64__
 template <class Level>
 struct TileUnit {
-  static constexpr std::size_t kRows = 16, kColumns = 16, kBytes = 64;  ///< of a tile; columns of 32 bits
+  static constexpr std::size_t kRows = 16, kBytes = 64;  ///< of a tile: rows, and bytes of each
 
   /// Registers 0 .. 5 get `rows` rows, 6 and 7 all 16. Every register becomes zero.
   static void configure(std::size_t rows) noexcept {
